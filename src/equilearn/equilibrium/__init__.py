@@ -1,0 +1,41 @@
+"""Deep equilibrium nets: write a model, get its global solution."""
+
+from equilearn.equilibrium.accuracy import Accuracy
+from equilearn.equilibrium.balancing import ReLoBRaLo
+from equilearn.equilibrium.conditions import euler_error, fischer_burmeister, product_error
+from equilearn.equilibrium.model import Expect, Model, PolicyFunction
+from equilearn.equilibrium.quadrature import GaussHermite, Monomial, QuasiMonteCarlo
+from equilearn.equilibrium.sets import Complement, FeasibleSet, HalfLine, Interval, Real, Simplex
+from equilearn.equilibrium.settings import SolveSettings
+from equilearn.equilibrium.shocks import AR1, Deterministic, Gaussian, MarkovChain, Shock
+from equilearn.equilibrium.solution import Solution, load_solution
+from equilearn.equilibrium.solve import solve
+
+__all__ = [
+    "AR1",
+    "Accuracy",
+    "Complement",
+    "Deterministic",
+    "Expect",
+    "FeasibleSet",
+    "GaussHermite",
+    "Gaussian",
+    "HalfLine",
+    "Interval",
+    "MarkovChain",
+    "Model",
+    "Monomial",
+    "PolicyFunction",
+    "QuasiMonteCarlo",
+    "ReLoBRaLo",
+    "Real",
+    "Shock",
+    "Simplex",
+    "Solution",
+    "SolveSettings",
+    "euler_error",
+    "fischer_burmeister",
+    "load_solution",
+    "product_error",
+    "solve",
+]

@@ -1,0 +1,171 @@
+"""What an economist writes: states, policies, a law of motion and equilibrium conditions.
+
+    class Growth(Model):
+        capital_share: float = 0.36                       # parameters are typed fields with defaults
+        shock: Shock = AR1(persistence=0.9, innovation_std=0.04)
+
+        class State(NamedTuple): ...                      # `shock` and whatever else is known today
+        class Policy(NamedTuple): ...                     # what the network predicts
+
+        def initial(self, key): ...                       # a feasible state
+        def policies(self, state): ...                    # a feasible set for each policy
+        def transition(self, state, policy, shock): ...   # next period's state
+        def errors(self, state, policy, expect): ...      # zero in equilibrium, unit-free
+
+Every method sees one economy in one period (no batch axis); the package vectorises. A state's or policy's shape is
+that of the arrays that `initial` and `policies` give. `expect(f)` is the expectation, conditional on today, of
+f(next state, next policy).
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, dataclass_transform
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+
+from equilearn.equilibrium.sets import FeasibleSet
+from equilearn.equilibrium.settings import SolveSettings
+from equilearn.equilibrium.shocks import Deterministic, MarkovChain, Shock
+from equilearn.errors import UserError
+from equilearn.networks import MLP, Scaling
+
+Expect = Callable[[Callable[[Any, Any], Any]], Any]
+"""Conditional expectation of a function of next period's state and policy."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Model(abc.ABC):
+    """A dynamic stochastic economy; subclasses are frozen dataclasses whose fields are its parameters."""
+
+    State: ClassVar[type]
+    Policy: ClassVar[type]
+    shock: Shock = Deterministic()
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        try:
+            dataclass(frozen=True, kw_only=True)(cls)
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"{cls.__name__}: {error}. Parameters are fields with a type and an immutable default: numbers, "
+                "tuples, shocks."
+            ) from None
+
+    @property
+    def name(self) -> str:
+        """Name of the model's class."""
+        return type(self).__name__
+
+    @abc.abstractmethod
+    def initial(self, key: PRNGKeyArray) -> Any:
+        """Return a feasible state, drawn with the key or always the same."""
+
+    @abc.abstractmethod
+    def policies(self, state: Any) -> Mapping[str, FeasibleSet]:
+        """Return the set that each policy lives in, given the state."""
+
+    @abc.abstractmethod
+    def transition(self, state: Any, policy: Any, shock: Array) -> Any:
+        """Return next period's state, where next period's shock has the given value."""
+
+    @abc.abstractmethod
+    def errors(self, state: Any, policy: Any, expect: Expect) -> dict[str, Array]:
+        """Return the named errors in the equilibrium conditions: unit-free, zero in equilibrium."""
+
+    def features(self, state: Any) -> Float[Array, " features"]:
+        """Return what the network sees of the state: by default every number but a Markov chain's index.
+
+        Redundant features (prices, cash on hand) may help; scaling is found from the data.
+        """
+        fields = state._asdict()
+        if isinstance(self.shock, MarkovChain):
+            fields.pop("shock")
+        return jnp.concatenate([jnp.zeros(0), *(jnp.ravel(value) for value in fields.values())])
+
+    def definitions(self, state: Any, policy: Any) -> dict[str, Array]:
+        """Return further quantities that simulations report: prices, consumption, income."""
+        del state, policy
+        return {}
+
+    def coordinates(self) -> dict[str, tuple[str, np.ndarray[Any, Any]]]:
+        """Return, for variables with an axis, its name and labels: {"capital": ("age", ages)}."""
+        return {}
+
+    def settings(self) -> SolveSettings:
+        """Return the settings that solve this model well."""
+        return SolveSettings()
+
+    def figures(self, solution: Any, simulation: Any, errors: Any) -> dict[str, Any]:
+        """Return the model's own figures for the report, by title; see `equilearn.report`."""
+        del solution, simulation, errors
+        return {}
+
+
+class PolicyFunction(eqx.Module):
+    """The solution as a function: state -> policy."""
+
+    network: MLP
+    scaling: Scaling
+    model: Model = eqx.field(static=True)
+
+    def __call__(self, state: Any) -> Any:
+        """Return the policies in one state."""
+        raw = self.network(self.scaling(self.model.features(state)), head_of(self.model, state))
+        return assemble(self.model, state, raw)
+
+
+def shock_of(state: Any) -> Array:
+    """Return the shock's current value; zero for a deterministic model."""
+    return getattr(state, "shock", jnp.zeros(()))
+
+
+def head_of(model: Model, state: Any) -> Int[Array, ""] | int:
+    """Return which head of the network answers: the Markov chain's state."""
+    return state.shock if isinstance(model.shock, MarkovChain) else 0
+
+
+def heads(model: Model) -> int:
+    """Return the number of heads the model's network needs."""
+    return model.shock.states if isinstance(model.shock, MarkovChain) else 1
+
+
+def assemble(model: Model, state: Any, raw: Float[Array, " raw"]) -> Any:
+    """Map a network's raw numbers into the model's feasible sets; return the policies."""
+    values: dict[str, Array] = {}
+    at = 0
+    for name, feasible in model.policies(state).items():
+        values |= feasible.values(name, raw[at : at + feasible.size].reshape(feasible.shape))
+        at += feasible.size
+    return model.Policy(**values)
+
+
+def expectation(policy: PolicyFunction, state: Any, decision: Any) -> Expect:
+    """Return the conditional expectation operator in a state, given today's decision.
+
+    It is a sum over the nodes of the shock: exact for a Markov chain, a quadrature rule for continuous shocks. What
+    does not depend on next period's shock is computed once.
+    """
+    model = policy.model
+    values, probabilities = model.shock.nodes(shock_of(state))
+
+    def expect(function: Callable[[Any, Any], Any]) -> PyTree[Array]:
+        def at(shock: Array) -> PyTree[Array]:
+            following = model.transition(state, decision, shock)
+            return function(following, policy(following))
+
+        return jax.tree.map(lambda leaf: jnp.tensordot(probabilities, leaf, axes=1), jax.vmap(at)(values))
+
+    return expect
+
+
+def equation_errors(policy: PolicyFunction, state: Any) -> dict[str, Array]:
+    """Return the errors in the equilibrium conditions in one state."""
+    decision = policy(state)
+    return policy.model.errors(state, decision, expectation(policy, state, decision))

@@ -1,0 +1,132 @@
+"""Deep equilibrium nets as a learning problem: the data of an episode are a simulation of the economy.
+
+Azinovic, Gaegauf and Scheidegger (2022), Algorithm 1: simulate with the current policy, descend on the squared errors
+in the equilibrium conditions at the states visited, go on from where the simulation ended. The loss is
+
+    sum over equations e of w_e (m2_e + tail m4_e / m2_e),   m_k the k-th moment of the equation's error,
+
+where the denominator is held fixed in the gradient: the second term has the same units and lowers the largest
+errors. Legend: P parallel paths, T periods an episode.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
+
+from equilearn.equilibrium.balancing import ReLoBRaLo, Weights, fixed
+from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors
+from equilearn.equilibrium.settings import SolveSettings
+from equilearn.equilibrium.simulation import initial_states, simulate_paths
+from equilearn.learn import Problem
+from equilearn.networks import MLP, Scaling
+
+SCALING_SHARE = 0.1
+"""Share of the episodes during which the input scaling follows the data."""
+
+
+class Economies(eqx.Module):
+    """The world of the problem: P economies, the input scaling and the equations' weights."""
+
+    states: Any
+    scaling: Scaling
+    weights: Weights
+    episode: Int[Array, ""]
+
+
+class EquilibriumProblem(Problem):
+    """Find the policy that makes a model's equilibrium conditions hold."""
+
+    model: Model = eqx.field(static=True)
+    settings: SolveSettings = eqx.field(static=True)
+    equations: tuple[str, ...] = eqx.field(static=True)
+    balancing: ReLoBRaLo | None = eqx.field(static=True, default=None)
+
+    def world(self, network: MLP, weights: dict[str, float], *, key: PRNGKeyArray) -> Economies:
+        """Return P economies in initial states, with a scaling found on a first simulation."""
+        start_key, path_key = jax.random.split(key)
+        states = initial_states(self.model, self.settings.paths, key=start_key)
+        features = jax.vmap(self.model.features)(states)
+        first = Scaling.of(features)
+        wide = Scaling(first.mean, first.square + (0.3 * first.mean) ** 2)
+        policy = PolicyFunction(network, wide, self.model)
+        _, path = eqx.filter_jit(simulate_paths)(policy, states, 20, key=path_key)
+        return Economies(
+            states=states,
+            scaling=wide.blend(self._scaling_of(flatten_path(path)), 0.5),
+            weights=fixed(jnp.asarray([weights.get(name, 1.0) for name in self.equations], jnp.float32)),
+            episode=jnp.zeros((), jnp.int32),
+        )
+
+    def generate(self, networks: MLP, world: Economies, *, key: PRNGKeyArray) -> tuple[Any, Economies]:
+        """Simulate T periods on P paths; return the T * P states and the economies at the end."""
+        policy = PolicyFunction(networks, world.scaling, self.model)
+        explored = jnp.arange(self.settings.paths) >= self._faithful
+        states, path = simulate_paths(
+            policy,
+            world.states,
+            self.settings.periods,
+            key=key,
+            flat=explored.astype(jnp.float32),
+            restart=self.settings.restart,
+        )
+        data = flatten_path(path)
+        horizon = max(1.0, SCALING_SHARE * self.settings.episodes)
+        rate = 0.1 * jnp.maximum(0.0, 1.0 - world.episode / horizon)
+        scaling = world.scaling.blend(self._scaling_of(data), rate)
+        return data, Economies(states, scaling, world.weights, world.episode + 1)
+
+    def loss(
+        self, networks: MLP, world: Economies, batch: Any, *, key: PRNGKeyArray
+    ) -> tuple[Scalar, dict[str, Scalar]]:
+        """Return the weighted sum of the equations' losses, and the mean squared error of each equation."""
+        del key
+        policy = PolicyFunction(networks, world.scaling, self.model)
+        errors = jax.vmap(lambda state: equation_errors(policy, state))(batch)
+        squares = {name: jnp.mean(errors[name] ** 2) for name in self.equations}
+        tails = {
+            name: jnp.mean(errors[name] ** 4) / (jax.lax.stop_gradient(squares[name]) + 1e-20)
+            for name in self.equations
+        }
+        terms = jnp.stack([squares[name] + self.settings.tail * tails[name] for name in self.equations])
+        return jnp.sum(world.weights.values * terms), squares
+
+    def absorb(self, networks: MLP, world: Economies, parts: dict[str, Scalar]) -> Economies:
+        """Adapt the equations' weights where a balancing is given."""
+        if self.balancing is None:
+            return world
+        losses = jnp.stack([parts[name] for name in self.equations])
+        return eqx.tree_at(lambda w: w.weights, world, self.balancing.update(world.weights, losses))
+
+    def check(
+        self, networks: MLP, world: Economies, *, key: PRNGKeyArray
+    ) -> dict[str, Float[Array, "..."]]:
+        """Return the absolute errors on fresh periods of the paths that follow the model's own shocks."""
+        policy = PolicyFunction(networks, world.scaling, self.model)
+        states = jax.tree.map(lambda leaf: leaf[: self._faithful], world.states)
+        _, path = simulate_paths(
+            policy, states, self.settings.check_periods, key=key, restart=self.settings.restart
+        )
+        return jax.tree.map(jnp.abs, errors_on(policy, flatten_path(path)))
+
+    @property
+    def _faithful(self) -> int:
+        """Number of paths whose shocks are the model's own."""
+        return max(1, round(self.settings.paths * (1 - self.settings.exploration)))
+
+    def _scaling_of(self, states: Any) -> Scaling:
+        return Scaling.of(jax.vmap(self.model.features)(states))
+
+
+def flatten_path(path: Any) -> Any:
+    """Merge the axes (T, P) of a path of states into one."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), path)
+
+
+def errors_on(policy: PolicyFunction, states: Any) -> dict[str, Float[Array, "S ..."]]:
+    """Return the equilibrium errors in S states, computed in batches that fit the cache."""
+    return jax.lax.map(lambda state: equation_errors(policy, state), states, batch_size=256)

@@ -1,0 +1,126 @@
+"""Nodes and weights for the expectation of a function of independent standard normal shocks.
+
+    E[f(e)] = sum_m weight_m f(node_m),   e ~ N(0, I_d),   nodes (M, d), weights (M,) that sum to one
+
+| rule | nodes M | exact for polynomials of total degree |
+|---|---|---|
+| `GaussHermite(points=p)` | p^d | 2p - 1 in each dimension |
+| `Monomial(degree=3)` | 2d | 3 (Stroud, 1971) |
+| `Monomial(degree=5)` | 2d^2 + 1 | 5 (Stroud, 1971; Judd, 1998, section 7.5) |
+| `QuasiMonteCarlo(points=M)` | M | none; error about 1/M (scrambled Sobol points) |
+"""
+
+from __future__ import annotations
+
+import abc
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.stats import norm, qmc
+
+from equilearn.errors import UserError
+
+MAXIMUM_NODES = 100_000
+
+
+class Rule(abc.ABC):
+    """A quadrature rule for the standard normal distribution."""
+
+    @abc.abstractmethod
+    def nodes(
+        self, dimension: int
+    ) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
+        """Return nodes and weights in so many dimensions."""
+
+
+@dataclass(frozen=True)
+class GaussHermite(Rule):
+    """Gauss-Hermite rule in each dimension, and the product of them."""
+
+    points: int = 5
+    """Points per dimension."""
+
+    def nodes(
+        self, dimension: int
+    ) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
+        """Return the product rule's nodes and weights.
+
+        Raises:
+            UserError: points is below 1, or the product has more than 100,000 nodes.
+        """
+        if self.points < 1:
+            raise UserError(f"GaussHermite: points must be at least 1, not {self.points}.")
+        if self.points**dimension > MAXIMUM_NODES:
+            raise UserError(
+                f"GaussHermite: {self.points} points in {dimension} dimensions are "
+                f"{self.points**dimension:,} nodes; use Monomial or QuasiMonteCarlo."
+            )
+        x, w = np.polynomial.hermite_e.hermegauss(self.points)
+        nodes = np.array(list(itertools.product(x, repeat=dimension)))
+        weights = np.array([np.prod(ws) for ws in itertools.product(w / w.sum(), repeat=dimension)])
+        return nodes, weights
+
+
+@dataclass(frozen=True)
+class Monomial(Rule):
+    """Stroud's monomial rules: a number of nodes linear (degree 3) or quadratic (degree 5) in the dimension."""
+
+    degree: int = 3
+    """3 or 5."""
+
+    def nodes(
+        self, dimension: int
+    ) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
+        """Return the rule's nodes and weights.
+
+        Raises:
+            UserError: the degree is neither 3 nor 5.
+        """
+        d, axes = dimension, np.vstack([np.eye(dimension), -np.eye(dimension)])
+        if self.degree == 3:
+            return np.sqrt(d) * axes, np.full(2 * d, 1 / (2 * d))
+        if self.degree != 5:
+            raise UserError(f"Monomial: degree must be 3 or 5, not {self.degree}.")
+        pairs = [
+            s * np.eye(d)[i] + t * np.eye(d)[j]
+            for i, j in itertools.combinations(range(d), 2)
+            for s in (1, -1)
+            for t in (1, -1)
+        ]
+        nodes = np.vstack(
+            [np.zeros((1, d)), np.sqrt(d + 2) * axes, np.sqrt((d + 2) / 2) * np.array(pairs).reshape(-1, d)]
+        )
+        weights = np.concatenate(
+            [
+                [2 / (d + 2)],
+                np.full(2 * d, (4 - d) / (2 * (d + 2) ** 2)),
+                np.full(len(pairs), 1 / (d + 2) ** 2),
+            ]
+        )
+        return nodes, weights
+
+
+@dataclass(frozen=True)
+class QuasiMonteCarlo(Rule):
+    """Equal weights on scrambled Sobol points, mapped to the normal distribution."""
+
+    points: int = 64
+    """Number of nodes, a power of two."""
+    seed: int = 0
+
+    def nodes(
+        self, dimension: int
+    ) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
+        """Return the rule's nodes and weights.
+
+        Raises:
+            UserError: points is not a power of two.
+        """
+        exponent = self.points.bit_length() - 1
+        if self.points < 1 or self.points != 2**exponent:
+            raise UserError(f"QuasiMonteCarlo: points must be a power of two, not {self.points}.")
+        uniform = qmc.Sobol(dimension, rng=np.random.default_rng(self.seed)).random_base2(exponent)
+        return norm.ppf(uniform), np.full(self.points, 1 / self.points)

@@ -1,0 +1,165 @@
+"""Feasible sets: policies that satisfy their constraints by construction.
+
+A network gives real numbers; a feasible set maps them into what the model allows, so that consumption is positive
+and every sign condition holds in each step of training, and no penalty is needed. Bounds are arrays and may be
+computed from the state. `size` is the number of real numbers the set takes; `values(raw)` returns the policies
+by name (most sets give one, under the name the model gave them).
+
+| set | map from raw x | range |
+|---|---|---|
+| `Real` | offset + scale x | all reals |
+| `HalfLine` | lower + scale softplus(x) | (lower, inf) |
+| `Interval` | lower + (upper - lower) sigmoid(x) | (lower, upper); arrays of bounds make it a box |
+| `Simplex` | total softmax(x) | n shares above 0 that sum to the total |
+| `Complement` | see there | a bounded variable with its multiplier |
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+
+LIMIT = 12.0
+"""Raw numbers are softly clipped to (-LIMIT, LIMIT), so that in float32 no variable ever reaches its bound."""
+
+
+def soft_clip(raw: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return LIMIT tanh(x / LIMIT): x where it is small, never LIMIT or more."""
+    return LIMIT * jnp.tanh(raw / LIMIT)
+
+
+class FeasibleSet(eqx.Module):
+    """Where one policy lives."""
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the raw numbers the set takes."""
+
+    @abc.abstractmethod
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+        """Map raw numbers of shape `shape` into the set; return the policies by name."""
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Return the names of the policies the set gives."""
+        return (name,)
+
+    @property
+    def size(self) -> int:
+        """Number of raw numbers the set takes."""
+        return math.prod(self.shape)
+
+
+def _shape(*bounds: Any) -> tuple[int, ...]:
+    return jnp.broadcast_shapes(*(jnp.shape(bound) for bound in bounds))
+
+
+class Real(FeasibleSet):
+    """All real numbers: offset + scale x."""
+
+    offset: ArrayLike = 0.0
+    scale: ArrayLike = 1.0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of offset and scale together."""
+        return _shape(self.offset, self.scale)
+
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+        """Return offset + scale x."""
+        return {name: self.offset + self.scale * raw}
+
+
+class HalfLine(FeasibleSet):
+    """Numbers above a bound: lower + scale softplus(x)."""
+
+    lower: ArrayLike = 0.0
+    scale: ArrayLike = 1.0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of lower bound and scale together."""
+        return _shape(self.lower, self.scale)
+
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+        """Return lower + scale softplus(x)."""
+        return {name: self.lower + self.scale * jax.nn.softplus(jnp.maximum(raw, -LIMIT))}
+
+
+class Interval(FeasibleSet):
+    """Numbers between two bounds, a box where the bounds are arrays: lower + (upper - lower) sigmoid(x)."""
+
+    lower: ArrayLike
+    upper: ArrayLike
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the two bounds together."""
+        return _shape(self.lower, self.upper)
+
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+        """Return lower + (upper - lower) sigmoid(x)."""
+        return {name: self.lower + (self.upper - self.lower) * jax.nn.sigmoid(soft_clip(raw))}  # pyright: ignore[reportOperatorIssue]
+
+
+class Simplex(FeasibleSet):
+    """`number` shares above zero that sum to `total`: total softmax(x)."""
+
+    number: int = eqx.field(static=True)
+    total: ArrayLike = 1.0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of shares."""
+        return (self.number,)
+
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+        """Return total softmax(x)."""
+        return {name: self.total * jax.nn.softmax(soft_clip(raw))}
+
+
+class Complement(FeasibleSet):
+    """A variable in [lower, upper) and the multiplier of its lower bound, of which one is always exactly zero.
+
+    One raw number x gives both, with x+ = max(x, 0) and x- = max(-x, 0):
+
+        variable   = lower + (upper - lower) (1 - exp(-x+))
+        multiplier = scale * x-
+
+    Complementary slackness therefore holds exactly in every step of training, and the kink of the policy, where
+    the constraint begins to bind, sits where the smooth function x crosses zero. The Euler equation is monotone
+    in x on both sides, so there is no spurious minimum to escape from. With the variable savings and upper the
+    cash on hand, upper - variable is consumption and x+ minus the log of the consumed share.
+    """
+
+    lower: ArrayLike
+    upper: ArrayLike
+    scale: ArrayLike = 1.0
+    multiplier: str = eqx.field(static=True, default="multiplier")
+    offset: float = eqx.field(static=True, default=0.3)
+    """Added to the raw number: a fresh network (x about 0) starts unconstrained."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of bounds and scale together."""
+        return _shape(self.lower, self.upper, self.scale)
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Return the names of the variable and of the multiplier."""
+        return (name, self.multiplier)
+
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+        """Return the variable and its multiplier."""
+        x = soft_clip(raw + self.offset)
+        share = -jnp.expm1(-jax.nn.relu(x))
+        return {
+            name: self.lower + (self.upper - self.lower) * share,  # pyright: ignore[reportOperatorIssue]
+            self.multiplier: self.scale * jax.nn.relu(-x),
+        }

@@ -1,0 +1,53 @@
+"""The settings of a solution: those of the loop, and how the economy is simulated and the network built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from equilearn.errors import UserError
+from equilearn.learn import LearnSettings
+
+
+@dataclass(frozen=True)
+class SolveSettings(LearnSettings):
+    """Settings of one solution."""
+
+    episodes: int = 2000
+    """Episodes (simulate, learn) at most; the learning-rate schedule spans them."""
+    batch_size: int = 256
+    """States per gradient step."""
+    width: int = 64
+    """Units per hidden layer."""
+    depth: int = 2
+    """Hidden layers."""
+    learning_rate: float = 0.01
+    """Learning rate after warm-up (Muon)."""
+    weight_decay: float = 0.1
+    """Decay of weight matrices, per unit of learning rate."""
+    tail: float = 0.02
+    """Weight of the fourth moment of the errors in the loss, which lowers the largest errors."""
+    paths: int = 256
+    """Economies simulated side by side and carried over from episode to episode."""
+    periods: int = 4
+    """Periods simulated per episode."""
+    exploration: float = 0.2
+    """Share of the paths whose shocks are drawn from a flatter distribution, so that rare states are learnt too."""
+    restart: float = 0.0
+    """Probability per period that a path starts again from an initial state (models without shocks need it)."""
+    check_periods: int = 8
+    """Fresh periods per check on each path that follows the model's own shocks."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("width", "paths", "periods", "check_periods"):
+            if (value := getattr(self, name)) < 1:
+                raise UserError(f"settings: {name} must be at least 1, not {value}.")
+        if self.depth < 0:
+            raise UserError(f"settings: depth must be at least 0, not {self.depth}.")
+        for name in ("learning_rate", "weight_decay", "tail"):
+            if not (value := getattr(self, name)) >= 0:
+                raise UserError(f"settings: {name} must be at least 0, not {value}.")
+        if not 0 <= self.exploration < 1:
+            raise UserError(f"settings: exploration must be in [0, 1), not {self.exploration}.")
+        if not 0 <= self.restart <= 1:
+            raise UserError(f"settings: restart must be in [0, 1], not {self.restart}.")

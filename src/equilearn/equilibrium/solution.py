@@ -1,0 +1,269 @@
+"""A solution: the policy function with its certificate, simulations and impulse responses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, PRNGKeyArray
+
+from equilearn.equilibrium.accuracy import Accuracy, accuracy_on
+from equilearn.equilibrium.encoding import decode, decode_model, encode
+from equilearn.equilibrium.model import Model, PolicyFunction, heads, shock_of
+from equilearn.equilibrium.checks import check_model
+from equilearn.equilibrium.problem import flatten_path
+from equilearn.equilibrium.settings import SolveSettings
+from equilearn.equilibrium.shocks import MarkovChain
+from equilearn.equilibrium.simulation import path_after_burn_in
+from equilearn.errors import UserError
+from equilearn.learn import Outcome, key_of
+from equilearn.learn.checkpoint import load_tree, read_header, save_tree
+from equilearn.networks import MLP, Scaling
+
+SUFFIX = ".npz"
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What `solve` returns and `load` reads."""
+
+    model: Model
+    settings: SolveSettings
+    policy_function: PolicyFunction
+    seed: int
+    outcome: Outcome
+    message: str
+    seconds: float
+    """Seconds of learning."""
+    episodes: int
+    gradient_steps: int
+    history: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    """One row a check of the training; empty for a solution read from a file."""
+
+    def policy(self, state: Any) -> Any:
+        """Return the policies in a state, or in many: a leading axis on every field of the state.
+
+        Raises:
+            UserError: the state is not one of this model, or its shapes are wrong.
+        """
+        like = jax.eval_shape(self.model.initial, jax.random.key(0))
+        if not isinstance(state, self.model.State):
+            raise UserError(f"policy: needs a {self.model.name}.State, not {type(state).__name__}.")
+        state = jax.tree.map(lambda leaf, one: jnp.asarray(leaf, one.dtype), state, like)
+        extra = {jnp.ndim(leaf) - one.ndim for leaf, one in zip(state, like, strict=True)}
+        if extra == {0}:
+            return _policy(self.policy_function, state)
+        if extra == {1}:
+            return _policies(self.policy_function, state)
+        raise UserError(
+            f"policy: the fields of {self.model.name}.State must have shapes "
+            f"{', '.join(f'{n}{list(one.shape)}' for n, one in zip(state._fields, like, strict=True))}, "
+            "all of them with one leading axis more or none."
+        )
+
+    def states(self, periods: int = 10_000, *, burn_in: int = 2_000, paths: int = 1, seed: int = 1) -> Any:
+        """Return states on fresh paths after burn-in: leading axes (periods, paths)."""
+        for name, value, least in (("periods", periods, 1), ("burn_in", burn_in, 0), ("paths", paths, 1)):
+            if value < least:
+                raise UserError(f"{name} must be at least {least}, not {value}.")
+        key = jax.random.fold_in(key_of(seed), 0x5EED)
+        return path_after_burn_in(
+            self.policy_function, periods, burn_in, paths, self.settings.restart, key
+        )
+
+    def accuracy(self, periods: int = 10_000, *, burn_in: int = 2_000, seed: int = 1) -> Accuracy:
+        """Return the certificate: absolute equilibrium errors on one fresh path of so many periods."""
+        states = self.states(periods, burn_in=burn_in, seed=seed)
+        return accuracy_on(self.policy_function, flatten_path(states))
+
+    def simulate(
+        self, periods: int = 10_000, *, burn_in: int = 2_000, paths: int = 1, seed: int = 1
+    ) -> xr.Dataset:
+        """Return states, policies and definitions on fresh paths, labelled.
+
+        Args:
+            periods: periods kept.
+            burn_in: periods dropped before them.
+            paths: paths side by side; with one, the result has no axis `path`.
+            seed: seed of the simulation.
+        """
+        states = self.states(periods, burn_in=burn_in, paths=paths, seed=seed)
+        values = _observe(self.policy_function, states)
+        lead = ("period", "path")
+        if paths == 1:
+            values, lead = {name: value[:, 0] for name, value in values.items()}, ("period",)
+        return self.label(values, lead).assign_coords(period=np.arange(periods))
+
+    def impulse_response(
+        self, shock: float, *, periods: int = 25, paths: int = 10_000, burn_in: int = 200, seed: int = 1
+    ) -> xr.Dataset:
+        """Return the mean response of every variable to a shock, relative to the same paths without it.
+
+        The shock is forced in period 0: to the state `shock` of a Markov chain; for continuous shocks, `shock`
+        is added to the current value. All later shocks are drawn with the same random numbers on both sides.
+
+        Args:
+            shock: the shock's index, or the size of the impulse (in the shock's units, on every component).
+            periods: periods followed, the impact included.
+            paths: simulated paths to average over.
+            burn_in: periods before the shock.
+            seed: seed of the simulation.
+
+        Returns:
+            Differences of means, and for every variable `x` also `x_percent`, relative to the mean without the
+            shock, in percent.
+        """
+        process = self.model.shock
+        if isinstance(process, MarkovChain) and not (shock == int(shock) and 0 <= shock < process.states):
+            raise UserError(f"impulse_response: shock must be an index below {process.states}, not {shock}.")
+        before = jax.tree.map(lambda leaf: leaf[0], self.states(1, burn_in=burn_in, paths=paths, seed=seed))
+        key = jax.random.fold_in(key_of(seed), 0x12F)
+        without, hit = _responses(self.policy_function, before, shock, periods, key)
+        gap = {name: hit[name] - without[name] for name in hit}
+        for name, base in without.items():
+            with np.errstate(divide="ignore", invalid="ignore"):
+                gap[f"{name}_percent"] = np.where(base == 0, np.nan, 100 * (hit[name] - base) / base)
+        return self.label(gap, ("period",)).assign_coords(period=np.arange(periods))
+
+    def label(self, values: dict[str, Any], lead: tuple[str, ...]) -> xr.Dataset:
+        """Return arrays as a dataset; the axes after the leading ones get the model's names and labels."""
+        axes = self.model.coordinates()
+        data, coordinates = {}, {}
+        for name, value in values.items():
+            array = np.asarray(value)
+            inner = [f"{name}_{i}" for i in range(array.ndim - len(lead))]
+            known = axes.get(name.removesuffix("_percent"))
+            if known is not None and len(inner) == 1:
+                inner = [known[0]]
+                full = coordinates.get(known[0])
+                if full is not None and not np.array_equal(full, known[1]):
+                    inner = [f"{known[0]}_{name}"]
+                coordinates[inner[0]] = known[1]
+            data[name] = ((*lead, *inner), array)
+        return xr.Dataset(data, coords=coordinates)
+
+    def header(self) -> dict[str, Any]:
+        """Return what a saved solution says about itself besides its arrays."""
+        return {
+            "model": encode(self.model),
+            "settings": encode(self.settings),
+            "seed": self.seed,
+            "outcome": self.outcome.value,
+            "message": self.message,
+            "seconds": self.seconds,
+            "episodes": self.episodes,
+            "gradient_steps": self.gradient_steps,
+        }
+
+    def save(self, path: str | Path) -> Path:
+        """Write the solution to one file (the suffix .npz is added where it is missing); return its path."""
+        target = solution_path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        save_tree(target, self.policy_function, self.header())
+        return target
+
+
+def solution_path(path: str | Path) -> Path:
+    """Return the file a path stands for: the folder's `solution.npz`, or the path with its suffix."""
+    path = Path(path)
+    if path.is_dir():
+        return path / f"solution{SUFFIX}"
+    return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+
+
+def load_solution(path: str | Path, kind: type[Model]) -> Solution:
+    """Return a saved solution of a model class; its parameters are those it was solved with.
+
+    Raises:
+        UserError: the file is missing, damaged, or holds a solution of another model.
+    """
+    target = solution_path(path)
+    header = read_header(target)
+    try:
+        model = decode_model(header["model"], kind)
+        settings = decode(header["settings"])
+        template = fresh_policy(model, settings, key=jax.random.key(0))
+    except KeyError as error:
+        raise UserError(f"{target}: is no saved solution (it has no {error}).") from None
+    except UserError as error:
+        raise UserError(f"{target}: {error}") from None
+    return Solution(
+        model=model,
+        settings=settings,
+        policy_function=load_tree(target, template),
+        seed=header["seed"],
+        outcome=Outcome(header["outcome"]),
+        message=header["message"],
+        seconds=header["seconds"],
+        episodes=header["episodes"],
+        gradient_steps=header["gradient_steps"],
+    )
+
+
+def fresh_policy(model: Model, settings: SolveSettings, *, key: PRNGKeyArray) -> PolicyFunction:
+    """Return a policy function with a fresh network and no scaling."""
+    _, features, raw = check_model(model)
+    network = MLP(
+        features, raw, width=settings.width, depth=settings.depth, heads=heads(model), key=key
+    )
+    return PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
+
+
+@eqx.filter_jit
+def _policy(policy: PolicyFunction, state: Any) -> Any:
+    return policy(state)
+
+
+@eqx.filter_jit
+def _policies(policy: PolicyFunction, states: Any) -> Any:
+    return jax.vmap(policy)(states)
+
+
+def observe(policy: PolicyFunction, state: Any) -> dict[str, Array]:
+    """Return states, policies and definitions in one state, by name."""
+    decision = policy(state)
+    return state._asdict() | decision._asdict() | policy.model.definitions(state, decision)
+
+
+@eqx.filter_jit
+def _observe(policy: PolicyFunction, states: Any) -> dict[str, Array]:
+    return jax.vmap(jax.vmap(lambda state: observe(policy, state)))(states)
+
+
+@eqx.filter_jit
+def _responses(
+    policy: PolicyFunction, before: Any, shock: float, periods: int, key: PRNGKeyArray
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return the means of every variable without and with the shock forced in period 0."""
+    model = policy.model
+    paths = jax.tree.leaves(before)[0].shape[0]
+
+    def draw(state: Any, one_key: PRNGKeyArray) -> Array:
+        return model.shock.draw(shock_of(state), key=one_key)
+
+    def means(states: Any) -> dict[str, Array]:
+        return jax.tree.map(lambda leaf: jnp.mean(leaf, 0), jax.vmap(lambda s: observe(policy, s))(states))
+
+    def follow(states: Any, keys: PRNGKeyArray) -> tuple[Any, dict[str, Array]]:
+        shocks = jax.vmap(draw)(states, keys)
+        following = jax.vmap(lambda s, e: model.transition(s, policy(s), e))(states, shocks)
+        return following, means(following)
+
+    keys = jax.random.split(key, (periods, paths))
+    drawn = jax.vmap(draw)(before, keys[0])
+    forced = (
+        jnp.full_like(drawn, shock) if isinstance(model.shock, MarkovChain) else drawn + shock
+    )
+    results = []
+    for impact in (drawn, forced):
+        states = jax.vmap(lambda s, e: model.transition(s, policy(s), e))(before, impact)
+        _, later = jax.lax.scan(follow, states, keys[1:])
+        first = means(states)
+        results.append(jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, later))
+    return results[0], results[1]

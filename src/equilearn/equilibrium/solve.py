@@ -1,0 +1,91 @@
+"""From a model to its solution: `solve(model)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import jax
+import optax
+
+from equilearn.equilibrium.balancing import ReLoBRaLo
+from equilearn.equilibrium.checks import check_model
+from equilearn.equilibrium.model import Model, PolicyFunction
+from equilearn.equilibrium.problem import EquilibriumProblem
+from equilearn.equilibrium.settings import SolveSettings
+from equilearn.equilibrium.solution import Solution, fresh_policy
+from equilearn.errors import UserError
+from equilearn.learn import key_of, learn
+from equilearn.optimizers import muon
+
+
+def solve(
+    model: Model,
+    *,
+    seed: int = 0,
+    settings: SolveSettings | None = None,
+    optimizer: optax.GradientTransformation | None = None,
+    weights: Mapping[str, float] | None = None,
+    balancing: ReLoBRaLo | None = None,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    live: bool = True,
+) -> Solution:
+    """Solve a model globally with a deep equilibrium net (Azinovic, Gaegauf and Scheidegger, 2022).
+
+    Args:
+        model: the economy.
+        seed: of all randomness: the same seed gives the same solution on the same machine.
+        settings: how long, how large; by default what the model recommends.
+        optimizer: an Optax transformation; by default Muon with the settings' learning rate and weight decay.
+        weights: weight of each equation in the loss, by the name of its error; 1 where none is given.
+        balancing: adapt the weights while learning.
+        folder: where checkpoints, metrics and TensorBoard events go; None keeps nothing.
+        resume: go on from the folder's last checkpoint (with the same model, settings and seed).
+        live: show a live line where there is a terminal.
+
+    Raises:
+        UserError: the model or an argument is wrong; the message says what and how to repair it.
+    """
+    equations, _, _ = check_model(model)
+    settings = model.settings() if settings is None else settings
+    _check_names("weights", weights or {}, equations)
+    _check_names("targets", [target.error for target in settings.targets], equations)
+    network_key, world_key, learn_key = jax.random.split(key_of(seed), 3)
+    network = fresh_policy(model, settings, key=network_key).network
+    problem = EquilibriumProblem(model, settings, equations, balancing)
+    folder = None if folder is None else Path(folder)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    run = learn(
+        problem,
+        network,
+        problem.world(network, dict(weights or {}), key=world_key),
+        optimizer or muon(settings.learning_rate, weight_decay=settings.weight_decay),
+        settings,
+        key=learn_key,
+        folder=folder,
+        resume=resume,
+        title=model.name,
+        live=live,
+    )
+    return Solution(
+        model=model,
+        settings=settings,
+        policy_function=PolicyFunction(run.state.networks, run.state.world.scaling, model),
+        seed=seed,
+        outcome=run.outcome,
+        message=run.message,
+        seconds=run.seconds,
+        episodes=int(run.state.episode),
+        gradient_steps=int(run.state.step),
+        history=run.history,
+    )
+
+
+def _check_names(argument: str, names: Mapping[str, float] | list[str], equations: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in equations:
+            raise UserError(
+                f"{argument}: there is no error named {name!r}; this model has {', '.join(equations)}."
+            )

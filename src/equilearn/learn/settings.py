@@ -1,0 +1,40 @@
+"""The settings of the loop: how much, how often, until when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from equilearn.errors import UserError
+from equilearn.learn.stopping import Target
+
+
+@dataclass(frozen=True)
+class LearnSettings:
+    """Settings of one run of the loop."""
+
+    episodes: int = 1000
+    """Episodes (generate, learn) at most; the learning-rate schedule spans them."""
+    seconds: float | None = None
+    """Wall-clock seconds of learning at most; the schedule then ends with whichever budget is spent first."""
+    epochs: int = 1
+    """Passes over each episode's data."""
+    batch_size: int = 256
+    """Samples per gradient step; the last incomplete batch of an epoch is left out."""
+    check_every: int = 50
+    """Episodes per compiled call; the errors are checked after each call."""
+    targets: tuple[Target, ...] = ()
+    """Stop as reached when a check meets all of these."""
+    patience: int | None = None
+    """Stop as exhausted after this many checks without a better score, and restore the best networks."""
+    keep_best: bool = False
+    """End with the state of the best check instead of the last one (implied by `patience`)."""
+    checkpoint_seconds: float = 10.0
+    """Seconds between checkpoints of the last state."""
+
+    def __post_init__(self) -> None:
+        for name in ("episodes", "epochs", "batch_size", "check_every"):
+            if (value := getattr(self, name)) < 1:
+                raise UserError(f"settings: {name} must be at least 1, not {value}.")
+        for name in ("seconds", "patience"):
+            if (value := getattr(self, name)) is not None and value <= 0:
+                raise UserError(f"settings: {name} must be above 0, not {value}.")

@@ -1,0 +1,78 @@
+"""The multi-layer perceptron: x -> W_L a(W_{L-1} ... a(W_1 x + b_1) ... ) + b_L.
+
+Legend: I inputs, O outputs, H heads. With heads the last layer has H * O units, and an index chooses which O of
+them are the output: a discrete input (the shock of an economy) then costs nothing where only it changes, since
+everything below the last layer is shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+Activation = Callable[[Array], Array]
+
+
+class MLP(eqx.Module):
+    """A multi-layer perceptron with optional heads."""
+
+    layers: tuple[eqx.nn.Linear, ...]
+    activation: Activation = eqx.field(static=True)
+    heads: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        width: int,
+        depth: int,
+        activation: Activation = jax.nn.swish,
+        heads: int = 1,
+        key: PRNGKeyArray,
+    ) -> None:
+        """Draw the weights.
+
+        Args:
+            inputs: number of inputs I.
+            outputs: number of outputs O.
+            width: units per hidden layer.
+            depth: hidden layers; 0 is a linear map.
+            activation: of the hidden layers.
+            heads: number of heads H.
+            key: random key.
+
+        Weights are normal with variance 1 / fan-in (LeCun), a hundredth of that in the last layer, so that a
+        fresh network is close to zero whatever it is given; biases are zero.
+        """
+        sizes = [inputs, *[width] * depth, outputs * heads]
+        self.layers = tuple(
+            _linear(fan_in, fan_out, 0.1 if last else 1.0, key=one)
+            for fan_in, fan_out, last, one in zip(
+                sizes[:-1],
+                sizes[1:],
+                [False] * depth + [True],
+                jax.random.split(key, depth + 1),
+                strict=True,
+            )
+        )
+        self.activation, self.heads = activation, heads
+
+    def __call__(
+        self, x: Float[Array, " inputs"], head: Int[Array, ""] | int = 0
+    ) -> Float[Array, " outputs"]:
+        """Return the output for one input vector, of one head."""
+        for layer in self.layers[:-1]:
+            x = self.activation(layer(x))
+        out = self.layers[-1](x)
+        return out if self.heads == 1 else jnp.take(out.reshape(self.heads, -1), head, axis=0, mode="clip")
+
+
+def _linear(fan_in: int, fan_out: int, gain: float, *, key: PRNGKeyArray) -> eqx.nn.Linear:
+    layer = eqx.nn.Linear(fan_in, fan_out, key=key)
+    weight = gain * jax.random.normal(key, layer.weight.shape) / jnp.sqrt(fan_in)
+    return eqx.tree_at(lambda m: (m.weight, m.bias), layer, (weight, jnp.zeros(fan_out)))
