@@ -9,6 +9,7 @@ Calibration: the authors' course notebook 02 (alpha 0.36, beta 0.99, delta 0.1, 
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -39,13 +40,15 @@ class Growth(Model):
         savings_rate: Scalar
 
     def initial(self, key: PRNGKeyArray) -> State:
-        """Return the steady state without shocks."""
-        gross = 1 / self.discount - 1 + self.depreciation
-        return self.State(self.shock.initial, jnp.log(self.capital_share / gross) / (1 - self.capital_share))
+        """Return capital between half and one and a half times its steady state without shocks."""
+        spread = jax.random.uniform(key, minval=0.5, maxval=1.5)
+        return self.State(self.shock.initial, jnp.log(self.steady_capital * spread))
 
     def policies(self, state: State) -> dict[str, Interval]:
-        """The savings rate is between zero and one."""
-        return {"savings_rate": Interval(0.0, 1.0)}
+        """The savings rate is between zero and one; learning starts at its value in the steady state."""
+        capital = self.steady_capital
+        resources = capital**self.capital_share + (1 - self.depreciation) * capital
+        return {"savings_rate": Interval(0.0, 1.0, start=capital / resources)}
 
     def transition(self, state: State, policy: Policy, shock: Array) -> State:
         """Savings become capital."""
@@ -55,6 +58,12 @@ class Growth(Model):
         """Return the Euler error: 1/c = discount E[(marginal product + 1 - depreciation) / c']."""
         value = expect(lambda s, p: self.gross_return(s) / self.consumption(s, p))
         return {"euler": euler_error(self.discount * value, self.consumption(state, policy), 1.0)}
+
+    @property
+    def steady_capital(self) -> float:
+        """Capital in the steady state without shocks."""
+        marginal_product = 1 / self.discount - 1 + self.depreciation
+        return (self.capital_share / marginal_product) ** (1 / (1 - self.capital_share))
 
     def output(self, state: State) -> Scalar:
         """Return z k^capital_share."""

@@ -94,19 +94,25 @@ class HalfLine(FeasibleSet):
 
 
 class Interval(FeasibleSet):
-    """Numbers between two bounds, a box where the bounds are arrays: lower + (upper - lower) sigmoid(x)."""
+    """Numbers between two bounds, a box where the bounds are arrays: lower + (upper - lower) sigmoid(x + b).
+
+    `start` is the share of the interval where a fresh network (x about 0) begins, which sets b; with a
+    steady state to aim at, learning begins near it.
+    """
 
     lower: ArrayLike
     upper: ArrayLike
+    start: ArrayLike = 0.5
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the two bounds together."""
-        return _shape(self.lower, self.upper)
+        """Shape of the two bounds and the start together."""
+        return _shape(self.lower, self.upper, self.start)
 
     def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
-        """Return lower + (upper - lower) sigmoid(x)."""
-        return {name: self.lower + (self.upper - self.lower) * jax.nn.sigmoid(soft_clip(raw))}  # pyright: ignore[reportOperatorIssue]
+        """Return lower + (upper - lower) sigmoid(x + b)."""
+        share = jax.nn.sigmoid(soft_clip(raw + jax.scipy.special.logit(self.start)))
+        return {name: self.lower + (self.upper - self.lower) * share}  # pyright: ignore[reportOperatorIssue]
 
 
 class Simplex(FeasibleSet):

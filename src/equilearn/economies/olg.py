@@ -1,0 +1,189 @@
+"""The benchmark economy: overlapping generations, aggregate shocks, a borrowing limit.
+
+Azinovic, Gaegauf and Scheidegger (working paper of 24 May 2019, sections 3 to 6), the economy of the course. Each of
+the N generations alive (legend: s = 1..N) supplies labour l_s, holds capital k_s, and saves a_s >= limit:
+
+    max E sum_s discount^s u(c_s),  u'(c) = c^-risk_aversion,   c_s = R k_s + w l_s - a_s,   k'_{s+1} = a_s,  k'_1 = a_N = 0
+    output = z K^alpha L^(1-alpha) + (1 - d) K,   R = alpha z (K/L)^(alpha-1) + 1 - d,   w = (1 - alpha) z (K/L)^alpha
+    u'(c_s) = discount E[R' u'(c'_{s+1})] + multiplier_s,   multiplier_s (a_s - limit) = 0
+
+Productivity z and depreciation d follow independent Markov chains; the joint index is slow in depreciation. The
+labour profile is the paper's (ages 21 to 80), stretched over the N generations.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from equilearn.equilibrium import (
+    Complement,
+    Expect,
+    MarkovChain,
+    Model,
+    SolveSettings,
+    euler_error,
+    product_error,
+)
+from equilearn.errors import UserError
+
+LEAST_CONSUMPTION = 1e-3
+"""Keeps consumption positive off the equilibrium where debt is larger than income; never active at limit 0."""
+
+
+class OLG(Model):
+    """Sixty overlapping generations with aggregate shocks and a borrowing limit (Azinovic et al., 2019)."""
+
+    generations: int = 60
+    """Generations alive in a period, N."""
+    borrowing_limit: float = 0.0
+    """Least savings, at most 0; the published experiment loosens it to -0.5."""
+    discount: float = 0.95
+    risk_aversion: float = 2.0
+    capital_share: float = 0.3
+    productivity: tuple[float, ...] = (0.85, 1.15)
+    """Total factor productivity in each state of its chain."""
+    productivity_transition: tuple[tuple[float, ...], ...] = ((0.5, 0.5), (0.5, 0.5))
+    depreciation: tuple[float, ...] = (0.5, 0.9)
+    """Depreciation in each state of its chain."""
+    depreciation_transition: tuple[tuple[float, ...], ...] = ((0.98, 0.02), (0.25, 0.75))
+
+    class State(NamedTuple):
+        """Index of the shock, and capital of every generation at the beginning of the period."""
+
+        shock: Int[Array, ""]
+        capital: Float[Array, " N"]
+
+    class Policy(NamedTuple):
+        """Savings of every generation but the last, and the multipliers of their borrowing limits."""
+
+        savings: Float[Array, " N-1"]
+        multiplier: Float[Array, " N-1"]
+
+    def __post_init__(self) -> None:
+        if self.generations < 2:
+            raise UserError(f"OLG.generations: must be at least 2, not {self.generations}.")
+        if not -np.inf < self.borrowing_limit <= 0:
+            raise UserError(f"OLG.borrowing_limit: must be at most 0, not {self.borrowing_limit}.")
+        for name in ("productivity", "depreciation"):
+            values, chain = getattr(self, name), getattr(self, f"{name}_transition")
+            if len(values) != len(chain):
+                raise UserError(
+                    f"OLG.{name}: has {len(values)} values, but OLG.{name}_transition has {len(chain)} rows."
+                )
+        if min(self.productivity) <= 0 or min(self.depreciation) < 0 or max(self.depreciation) > 1:
+            raise UserError("OLG: productivity must be above 0 and depreciation between 0 and 1.")
+        if not 0 < self.capital_share < 1 or not self.discount > 0 or not self.risk_aversion > 0:
+            raise UserError("OLG: capital_share must be in (0, 1), discount and risk_aversion above 0.")
+
+    @property
+    def shock(self) -> MarkovChain:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The joint chain of depreciation (slow index) and productivity (fast index)."""
+        for name in ("depreciation", "productivity"):
+            try:
+                MarkovChain(getattr(self, f"{name}_transition"))
+            except UserError as error:
+                raise UserError(f"OLG.{name}_transition: {error}") from None
+        return MarkovChain.product(self.depreciation_transition, self.productivity_transition)
+
+    @property
+    def ages(self) -> Int[np.ndarray, " N"]:
+        """Age of each generation: 21 for the first, as in the paper."""
+        return 21 + np.arange(self.generations)
+
+    @property
+    def labour(self) -> Float[np.ndarray, " N"]:
+        """Labour of each generation, in efficiency units (the paper's figure 2)."""
+        age = np.linspace(21.0, 80.0, self.generations)
+        return np.interp(age, [21, 41, 61, 71, 80], [0.6, 1.4, 1.4, 0.7, 0.7])
+
+    def initial(self, key: PRNGKeyArray) -> State:
+        """Return wealth that rises with age, the first shock."""
+        total = 0.4 * self.labour.sum()
+        capital = np.arange(self.generations) / np.arange(self.generations).sum() * total
+        return self.State(self.shock.initial, jnp.asarray(capital, jnp.float32))
+
+    def prices(self, state: State) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Return the gross return on capital and the wage."""
+        alpha, fast = self.capital_share, len(self.productivity)
+        z = jnp.asarray(self.productivity)[state.shock % fast]
+        d = jnp.asarray(self.depreciation)[state.shock // fast]
+        ratio = jnp.sum(state.capital) / self.labour.sum()
+        return alpha * z * ratio ** (alpha - 1) + 1 - d, (1 - alpha) * z * ratio**alpha
+
+    def cash(self, state: State) -> Float[Array, " N"]:
+        """Return what each generation can spend: capital with its return, and labour income."""
+        gross_return, wage = self.prices(state)
+        return gross_return * state.capital + wage * jnp.asarray(self.labour, jnp.float32)
+
+    def consumption(self, state: State, policy: Policy) -> Float[Array, " N"]:
+        """Return each generation's cash less its savings."""
+        cash = self.cash(state)
+        last = jnp.maximum(cash[-1:], LEAST_CONSUMPTION)
+        return jnp.concatenate([cash[:-1] - policy.savings, last])
+
+    def policies(self, state: State) -> dict[str, Complement]:
+        """Savings are between the limit and cash on hand; where they are at the limit there is a multiplier."""
+        cash = self.cash(state)[:-1]
+        lower = jnp.minimum(self.borrowing_limit, cash - LEAST_CONSUMPTION)
+        return {"savings": Complement(lower, cash, scale=(cash - lower) ** -self.risk_aversion)}
+
+    def transition(self, state: State, policy: Policy, shock: Int[Array, ""]) -> State:
+        """Savings become the capital of the next older generation."""
+        return self.State(shock, jnp.concatenate([jnp.zeros(1), policy.savings]))
+
+    def errors(self, state: State, policy: Policy, expect: Expect) -> dict[str, Array]:
+        """Return the Euler errors in units of consumption and multiplier times slack, one each per generation."""
+
+        def marginal_value(state: Any, policy: Any) -> Float[Array, " N-1"]:
+            return self.prices(state)[0] * self.consumption(state, policy)[1:] ** -self.risk_aversion
+
+        value = self.discount * expect(marginal_value) + policy.multiplier
+        consumption = self.consumption(state, policy)[:-1]
+        return {
+            "euler": euler_error(value, consumption, self.risk_aversion),
+            "complementarity": product_error(policy.multiplier, policy.savings - self.borrowing_limit),
+        }
+
+    def features(self, state: State) -> Float[Array, " N-1"]:
+        """The network sees the capital of all generations but the newborn, who have none."""
+        return state.capital[1:]
+
+    def definitions(self, state: State, policy: Policy) -> dict[str, Array]:
+        """Return prices, aggregates, and consumption, income and financial wealth by generation."""
+        gross_return, wage = self.prices(state)
+        consumption = self.consumption(state, policy)
+        return {
+            "gross_return": gross_return,
+            "wage": wage,
+            "aggregate_capital": jnp.sum(state.capital),
+            "aggregate_consumption": jnp.sum(consumption),
+            "consumption": consumption,
+            "income": self.cash(state),
+            "financial_wealth": gross_return * state.capital,
+        }
+
+    def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
+        """Label generations by age."""
+        every = dict.fromkeys(("capital", "consumption", "income", "financial_wealth"), ("age", self.ages))
+        savers = dict.fromkeys(
+            ("savings", "multiplier", "euler", "complementarity"), ("saver_age", self.ages[:-1])
+        )
+        return every | savers
+
+    def settings(self) -> SolveSettings:
+        """Return the settings found by measurement; the targets are the published accuracy (Table 3)."""
+        return SolveSettings(
+            episodes=5000,
+            width=96,
+            depth=3,
+            learning_rate=0.015,
+            batch_size=512,
+        )
+
+    def figures(self, solution: Any, simulation: Any, errors: Any) -> dict[str, Any]:
+        """Return the figures of the course: profiles by age, savings, wealth and consumption by shock."""
+        from equilearn.economies.olg_figures import figures
+
+        return figures(self, simulation, errors)
