@@ -8,7 +8,7 @@ generations. The share of cash on hand that generation s = 1..N-1 saves does not
 Calibration: the authors' public analytic example (6 generations, discount 0.7, four shocks of equal probability).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -77,21 +77,27 @@ class AnalyticOLG(Model):
         return jnp.concatenate([(1 - policy.savings_rate) * cash[:-1], cash[-1:]])
 
     def policies(self, state: State) -> dict[str, Interval]:
-        """Savings rates are between zero and one."""
-        return {"savings_rate": Interval(jnp.zeros(self.generations - 1), 1.0)}
+        """Savings rates are between zero and one; learning starts at the rate of someone who lives forever."""
+        return {"savings_rate": Interval(jnp.zeros(self.generations - 1), 1.0, start=self.discount)}
 
     def transition(self, state: State, policy: Policy, shock: Int[Array, ""]) -> State:
         """Savings become the capital of the next older generation."""
         return self.State(shock, policy.savings_rate * self.cash(state)[:-1])
 
     def errors(self, state: State, policy: Policy, expect: Expect) -> dict[str, Array]:
-        """Return the Euler errors in units of consumption."""
-        value = expect(lambda s, p: self.gross_return(s) / self.consumption(s, p)[1:])
-        return {"euler": euler_error(self.discount * value, self.consumption(state, policy)[:-1], 1.0)}
+        """Return the Euler errors in units of consumption, in logs: consumption of the oldest is near 1e-20."""
+        log_consumption = jnp.log(self.consumption(state, policy)[:-1])
+
+        def growth(s: Any, p: Any) -> Float[Array, " N-1"]:
+            following = jnp.log(self.consumption(s, p)[1:])
+            return jnp.exp(jnp.log(self.gross_return(s)) + log_consumption - following)
+
+        return {"euler": euler_error(self.discount * expect(growth), jnp.ones(()), 1.0)}
 
     def features(self, state: State) -> Float[Array, " N-1"]:
-        """The network sees log capital: the oldest of many generations have very little."""
-        return jnp.log(state.capital)
+        """The network sees log capital, each generation's relative to the next younger: the oldest have very little."""
+        log_capital = jnp.log(state.capital)
+        return jnp.diff(log_capital, prepend=jnp.zeros(1))
 
     def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
         """Label generations by their number."""
