@@ -1,3 +1,90 @@
-"""Deep learning, from the first perceptron to the global solution of an economy with sixty generations."""
+"""Deep learning, from the first perceptron to the global solution of an economy with sixty generations.
+
+    import equilearn as eq
+    from equilearn.economies.growth import Growth
+
+    solution = eq.solve(Growth())
+    print(solution.accuracy())
+
+What is named here is imported on first use, so that `import equilearn` is quick and solves nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from equilearn.economies import load
+    from equilearn.equilibrium import (
+        AR1,
+        Complement,
+        Expect,
+        Gaussian,
+        GaussHermite,
+        HalfLine,
+        Interval,
+        MarkovChain,
+        Model,
+        Monomial,
+        QuasiMonteCarlo,
+        Real,
+        ReLoBRaLo,
+        Shock,
+        Simplex,
+        Solution,
+        SolveSettings,
+        euler_error,
+        fischer_burmeister,
+        product_error,
+        solve,
+    )
+    from equilearn.errors import UserError
+    from equilearn.learn import Outcome, Target
+
+__all__ = [
+    "AR1",
+    "Complement",
+    "Expect",
+    "GaussHermite",
+    "Gaussian",
+    "HalfLine",
+    "Interval",
+    "MarkovChain",
+    "Model",
+    "Monomial",
+    "Outcome",
+    "QuasiMonteCarlo",
+    "ReLoBRaLo",
+    "Real",
+    "Shock",
+    "Simplex",
+    "Solution",
+    "SolveSettings",
+    "Target",
+    "UserError",
+    "euler_error",
+    "fischer_burmeister",
+    "load",
+    "product_error",
+    "solve",
+]
+
+_ELSEWHERE = {
+    "Outcome": "learn",
+    "Target": "learn",
+    "UserError": "errors",
+    "load": "economies",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'equilearn' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"equilearn.{_ELSEWHERE.get(name, 'equilibrium')}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -40,15 +40,19 @@ class Accuracy:
 
     def __str__(self) -> str:
         """Return the summary as a table."""
-        rows = self.summary()
-        columns = ["mean", "max", *(f"{p:g}" for p in PERCENTILES)]
-        width = max(map(len, rows), default=5)
-        head = " " * width + "".join(f"{column:>11}" for column in columns)
-        lines = [
-            f"{name:<{width}}" + "".join(f"{row[column]:11.2e}" for column in columns)
-            for name, row in rows.items()
-        ]
-        return "\n".join([head, *lines])
+        return table(self.summary())
+
+
+def table(summary: Mapping[str, Mapping[str, float]]) -> str:
+    """Return a summary of errors as text: a line per error, a column per figure."""
+    columns = ["mean", "max", *(f"{p:g}" for p in PERCENTILES)]
+    width = max(map(len, summary), default=5)
+    head = " " * width + "".join(f"{column:>11}" for column in columns)
+    lines = [
+        f"{name:<{width}}" + "".join(f"{row[column]:11.2e}" for column in columns)
+        for name, row in summary.items()
+    ]
+    return "\n".join([head, *lines])
 
 
 def accuracy_on(policy: PolicyFunction, states: Any) -> Accuracy:

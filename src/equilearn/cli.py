@@ -1,0 +1,235 @@
+"""The command line: `equilearn solve NAME`, `list`, `resume`, `evaluate`, `simulate`.
+
+Flags come from typed dataclasses: the model's parameters and the settings. What a user can get wrong ends in one
+message and exit code 2; an interrupted run in 130; a run whose numbers stopped being finite in 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from equilearn.errors import UserError
+
+USAGE = """usage: equilearn COMMAND ...
+
+commands:
+  solve NAME            solve an economy (a name from `equilearn list`), or your own: path/to/model.py:Class
+  list                  what there is to solve
+  resume DIR            go on with an interrupted run
+  evaluate DIR          certify a solution anew, on a fresh path
+  simulate DIR          simulate a solution and write the labelled paths (NetCDF)
+
+`equilearn solve NAME --help` shows the parameters of the economy and the settings."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; exit with its code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; return its exit code."""
+    commands = {
+        "solve": _solve,
+        "list": _list,
+        "resume": _resume,
+        "evaluate": _evaluate,
+        "simulate": _simulate,
+    }
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        from equilearn import __version__
+
+        print(f"equilearn {__version__}")
+        return 0
+    command = commands.get(arguments[0])
+    try:
+        if command is None:
+            raise UserError(f"{arguments[0]}: no such command; there are {', '.join(commands)}.")
+        return command(arguments[1:])
+    except UserError as error:
+        print(f"equilearn: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("equilearn: interrupted; `equilearn resume DIR` goes on from the last checkpoint.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 141
+
+
+def _list(arguments: list[str]) -> int:
+    from equilearn.economies import descriptions
+
+    if arguments:
+        raise UserError(f"list: takes no arguments, but was given {arguments[0]}.")
+    texts = descriptions()
+    width = max(map(len, texts))
+    print("economies (equilearn solve NAME):")
+    for name, text in texts.items():
+        print(f"  {name:<{width}}  {text}")
+    return 0
+
+
+def _target(command: str, arguments: list[str], what: str) -> tuple[str, list[str]]:
+    """Split the positional argument off."""
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        raise UserError(f"{command}: give {what} first: equilearn {command} {what.split()[-1].upper()} ...")
+    return arguments[0], arguments[1:]
+
+
+def _parse(kind: Any, name: str, arguments: list[str]) -> Any:
+    """Parse flags into a dataclass; what is wrong becomes one message."""
+    import tyro
+
+    return tyro.cli(kind, prog=f"equilearn {name}", args=arguments)
+
+
+def _solve(arguments: list[str]) -> int:
+    import tyro
+
+    from equilearn.economies import find
+    from equilearn.equilibrium import SolveSettings
+
+    target, flags = _target("solve", arguments, "a model's NAME")
+    if target in ("-h", "--help"):
+        print(USAGE)
+        return 0
+    kind = find(target)
+    model = _default(kind, target)
+    for _ in range(2):  # the settings a model recommends may depend on its parameters
+        command = dataclasses.make_dataclass(
+            "Solve",
+            [
+                ("model", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default=model)),
+                (
+                    "settings",
+                    Annotated[SolveSettings, tyro.conf.arg(name="")],
+                    dataclasses.field(default=model.settings()),
+                ),
+                ("seed", Annotated[int, tyro.conf.arg(help="Seed of all randomness.")], 0),
+                ("out", Annotated[Path | None, tyro.conf.arg(help="Run folder.")], None),
+            ],
+        )
+        command.__doc__ = kind.__doc__
+        parsed = _parse(command, f"solve {target}", flags)
+        model = parsed.model
+    folder = parsed.out or _new_folder(target)
+    print(f"Solving {target}; everything goes to {folder}", flush=True)
+    from equilearn.runs import begin
+
+    solution, result = begin(target, parsed.model, parsed.settings, parsed.seed, folder)
+    return _report(solution, result, folder)
+
+
+def _default(kind: Any, target: str) -> Any:
+    """Return the model with its default parameters."""
+    try:
+        return kind()
+    except TypeError as error:
+        raise UserError(f"{target}: {error}; give every parameter a default, or define the method.") from None
+
+
+def _new_folder(target: str) -> Path:
+    """Return a folder under `runs/` that does not exist yet."""
+    name = target.rpartition(":")[2] if ":" in target else target
+    return Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
+    from equilearn.equilibrium.accuracy import table
+    from equilearn.learn import Outcome
+
+    print(f"{solution.outcome.value}: {solution.message}")
+    print(
+        f"{solution.episodes:,} episodes, {solution.gradient_steps:,} gradient steps, "
+        f"{solution.seconds:.1f} s of learning"
+    )
+    print("Errors on 10,000 fresh periods:")
+    print(table(result["accuracy"]))
+    print(f"Report: {folder / 'report.html'}")
+    return 1 if solution.outcome is Outcome.DIVERGED else 0
+
+
+@dataclasses.dataclass(frozen=True)
+class ResumeFlags:
+    """Go on with an interrupted run from its last checkpoint."""
+
+    model: str | None = None
+    """path/to/model.py:Class, for a run of your own model."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateFlags:
+    """Certify a solution anew on a fresh path; prints the table of errors."""
+
+    periods: int = 10_000
+    """Periods simulated after burn-in."""
+    burn_in: int = 2_000
+    """Periods dropped before them."""
+    seed: int = 1
+    """Seed of the path."""
+    model: str | None = None
+    """path/to/model.py:Class, for a solution of your own model."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SimulateFlags:
+    """Simulate a solution and write states, policies and definitions, labelled, to a NetCDF file."""
+
+    periods: int = 10_000
+    """Periods kept."""
+    burn_in: int = 2_000
+    """Periods dropped before them."""
+    paths: int = 1
+    """Paths side by side."""
+    seed: int = 1
+    """Seed of the simulation."""
+    out: Path | None = None
+    """File to write; by default simulation.nc in the run folder."""
+    model: str | None = None
+    """path/to/model.py:Class, for a solution of your own model."""
+
+
+def _resume(arguments: list[str]) -> int:
+    folder, flags = _target("resume", arguments, "the run's folder DIR")
+    parsed = _parse(ResumeFlags, "resume DIR", [folder] if folder.startswith("-") else flags)
+    from equilearn.runs import resume
+
+    solution, result = resume(Path(folder), parsed.model)
+    return _report(solution, result, Path(folder))
+
+
+def _evaluate(arguments: list[str]) -> int:
+    folder, flags = _target("evaluate", arguments, "the run's folder DIR")
+    parsed = _parse(EvaluateFlags, "evaluate DIR", [folder] if folder.startswith("-") else flags)
+    from equilearn.runs import open_run
+
+    solution = open_run(Path(folder), parsed.model)
+    print(solution.accuracy(parsed.periods, burn_in=parsed.burn_in, seed=parsed.seed))
+    return 0
+
+
+def _simulate(arguments: list[str]) -> int:
+    folder, flags = _target("simulate", arguments, "the run's folder DIR")
+    parsed = _parse(SimulateFlags, "simulate DIR", [folder] if folder.startswith("-") else flags)
+    from equilearn.runs import open_run
+
+    path = Path(folder)
+    out = parsed.out or (path if path.is_dir() else path.parent) / "simulation.nc"
+    solution = open_run(path, parsed.model)
+    data = solution.simulate(
+        parsed.periods, burn_in=parsed.burn_in, paths=parsed.paths, seed=parsed.seed
+    )
+    if not out.parent.is_dir():
+        raise UserError(f"{out}: the folder {out.parent} does not exist.")
+    part = out.with_name(f".{out.name}.part")
+    data.to_netcdf(part, engine="scipy")
+    part.replace(out)
+    print(f"{out}: {', '.join(str(name) for name in data.data_vars)} over {dict(data.sizes)}")
+    return 0

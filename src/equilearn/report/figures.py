@@ -1,0 +1,69 @@
+"""Figures that every solution has: training, errors, and what the economy looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from equilearn.report.style import COLOURS, new_figure
+
+
+def training(history: list[dict[str, Any]]) -> Figure | None:
+    """Return the errors of every check against episodes, mean and max; None without a history."""
+    names = sorted({key.split("/")[1] for row in history for key in row if key.startswith("errors/")})
+    shown = [name for name in names if any(row[f"errors/{name}/max"] > 0 for row in history)]
+    if not shown:
+        return None
+    figure, axis = new_figure()
+    episodes = [row["episode"] for row in history]
+    for name, colour in zip(shown, COLOURS * len(shown), strict=False):
+        axis.plot(episodes, [row[f"errors/{name}/mean"] for row in history], color=colour, label=f"{name}, mean")
+        axis.plot(
+            episodes, [row[f"errors/{name}/max"] for row in history], ":", color=colour, label=f"{name}, max"
+        )
+    axis.set(xlabel="episode", ylabel="error on fresh states", yscale="log")
+    axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def error_distribution(errors: Mapping[str, Float[np.ndarray, "..."]]) -> Figure | None:
+    """Return, for each error, the share of simulated states above every size; None where all are zero."""
+    shown = {name: np.sort(values.ravel()) for name, values in errors.items() if values.max() > 0}
+    if not shown:
+        return None
+    figure, axis = new_figure()
+    for (name, values), colour in zip(shown.items(), COLOURS * len(shown), strict=False):
+        share = 1 - np.arange(values.size) / values.size
+        keep = np.unique(np.geomspace(1, values.size, 2000).astype(int)) - 1
+        index = values.size - 1 - keep
+        axis.plot(np.maximum(values[index], 1e-9), share[index], color=colour, label=name)
+    axis.set(xlabel="absolute error", ylabel="share of errors above", xscale="log", yscale="log")
+    axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def paths(simulation: xr.Dataset, *, periods: int = 200, most: int = 6) -> Figure | None:
+    """Return the first periods of the simulation's scalar variables; None where there are none."""
+    names = [str(n) for n in simulation.data_vars if simulation[n].dims == ("period",) and n != "shock"][:most]
+    if not names:
+        return None
+    columns = min(2, len(names))
+    rows = -(-len(names) // columns)
+    figure, axes = new_figure(rows, columns, height=2.3, sharex=True, squeeze=False)
+    for axis, name in zip(axes.flat, names, strict=False):
+        axis.plot(simulation[name].values[:periods], color=COLOURS[0], linewidth=0.9)
+        axis.set_title(name.replace("_", " "), fontsize=10, loc="left")
+        axis.ticklabel_format(useOffset=False)
+        spread, level = np.ptp(simulation[name].values), np.abs(simulation[name].values).max()
+        if spread < 1e-3 * level:  # a constant: do not magnify rounding
+            axis.set_ylim(sorted((0.9 * simulation[name].values.mean(), 1.1 * simulation[name].values.mean())))
+    for axis in axes.flat[len(names) :]:
+        axis.set_visible(False)
+    for axis in axes[-1]:
+        axis.set_xlabel("period")
+    return figure

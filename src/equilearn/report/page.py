@@ -1,0 +1,128 @@
+"""`report.html`: one page without outside references that shows at once whether a solution can be trusted."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from matplotlib.figure import Figure
+
+from equilearn.equilibrium import Accuracy, Solution
+from equilearn.equilibrium.accuracy import PERCENTILES
+from equilearn.learn import Outcome
+from equilearn.learn.checkpoint import write_atomically
+from equilearn.report.figures import error_distribution, paths, training
+from equilearn.report.style import png
+
+TRUSTED_MEAN, TRUSTED_TAIL = 1e-3, 1e-2
+"""Without targets: largest mean, and largest 99.9th percentile, of an error in a solution called accurate."""
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{{ problem }}: equilearn report</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+h1 { margin-bottom: 0; } h2 { margin-top: 2rem; font-size: 1.2rem; } .lead { color: #555; margin-top: 0; }
+.verdict { border-left: 6px solid {{ colour }}; background: #f6f6f6; padding: .8rem 1.2rem; margin: 1rem 0; }
+.verdict b { font-size: 1.15rem; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } .wide { overflow-x: auto; }
+figure { margin: 1.2rem 0; } img { max-width: 100%; } figcaption { color: #555; font-size: .9rem; }
+details { margin: 1rem 0; } pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; font-size: .85rem; }
+</style></head><body>
+<h1>{{ problem }}</h1><p class="lead">{{ description }}</p>
+<div class="verdict"><b>{{ verdict }}</b>{% for line in reasons %}<br>{{ line }}{% endfor %}</div>
+<h2>Errors in the equilibrium conditions</h2>
+<p>Absolute errors on 10,000 fresh periods after 2,000 of burn-in, all components pooled, with conditional
+expectations. Unit-free: an Euler error of 1e-3 is a mistake of one dollar in a thousand of consumption.</p>
+<div class="wide"><table><tr><th>error</th>{% for column in columns %}<th>{{ column }}</th>{% endfor %}</tr>
+{% for name, row in rows %}<tr><td>{{ name }}</td>
+{% for value in row %}<td>{{ value }}</td>{% endfor %}</tr>{% endfor %}</table></div>
+<h2>Figures</h2>
+{% for title, source in figures %}<figure><img alt="{{ title }}" src="data:image/png;base64,{{ source }}">
+<figcaption>{{ title }}</figcaption></figure>{% endfor %}
+<h2>The run</h2>
+<p>{{ outcome }}: {{ message }} {{ episodes }} episodes, {{ steps }} gradient steps, {{ seconds }} seconds of
+learning, seed {{ seed }}.</p>
+<details><summary>Settings and versions</summary><pre>{{ details }}</pre></details>
+</body></html>
+"""
+
+
+def verdict(solution: Solution, accuracy: Accuracy) -> tuple[bool, str, list[str]]:
+    """Return whether the certificate vouches for the solution, the verdict in words, and why."""
+    summary = accuracy.summary()
+    reasons, good = [], solution.outcome is not Outcome.DIVERGED
+    if not good:
+        reasons.append(solution.message)
+    for target in solution.settings.targets:
+        row = summary[target.error]
+        figures = {"mean": row["mean"], "max": row["max"], "p999": row["99.9"]}
+        bounds = {"mean": target.mean, "99.9th percentile": target.p999, "max": target.max}
+        met = target.ratio(figures) <= 1
+        good &= met
+        listed = ", ".join(f"{name} {value:.1e}" for name, value in bounds.items() if value < float("inf"))
+        reasons.append(f"{target.error}: the targets ({listed}) are {'met' if met else 'not all met'}.")
+    for name, row in summary.items():
+        if name not in {target.error for target in solution.settings.targets}:
+            fine = row["mean"] <= TRUSTED_MEAN and row["99.9"] <= TRUSTED_TAIL
+            good &= fine
+            reasons.append(
+                f"{name}: mean {row['mean']:.1e}, 99.9th percentile {row['99.9']:.1e}: "
+                f"{'within' if fine else 'NOT within'} {TRUSTED_MEAN:g} and {TRUSTED_TAIL:g}."
+            )
+    words = "Accurate: the errors are small on the whole simulated path." if good else (
+        "Not accurate enough: do not rely on this solution yet."
+    )
+    return good, words, reasons
+
+
+def write_report(
+    folder: Path,
+    result: dict[str, Any],
+    solution: Solution,
+    accuracy: Accuracy,
+    history: list[dict[str, Any]],
+) -> None:
+    """Write `figures/*.png` and `report.html` into a run folder."""
+    simulation = solution.simulate()
+    drawn: dict[str, Figure | None] = {
+        "Training: errors on fresh states at every check": training(history),
+        "Distribution of the errors on the certificate's path": error_distribution(accuracy.errors),
+        **solution.model.figures(solution, simulation, accuracy.errors),
+        "Simulated economy: the first 200 periods after burn-in": paths(simulation),
+    }
+    (folder / "figures").mkdir(exist_ok=True)
+    embedded = []
+    for title, figure in drawn.items():
+        if figure is None:
+            continue
+        image = png(figure)
+        name = re.sub(r"[^a-z0-9]+", "-", title.split(":")[0].lower()).strip("-")
+        write_atomically(folder / "figures" / f"{name}.png", image)
+        embedded.append((title, base64.b64encode(image).decode()))
+    good, words, reasons = verdict(solution, accuracy)
+    columns = ["mean", "max", *(f"{p:g}" for p in PERCENTILES)]
+    description = (type(solution.model).__doc__ or "").strip().splitlines()
+    page = Environment(autoescape=True).from_string(PAGE).render(
+        problem=result["problem"],
+        description=description[0] if description else "",
+        colour="#009e73" if good else "#cc3311",
+        verdict=words,
+        reasons=reasons,
+        columns=[*columns[:2], *(f"{column} %" for column in columns[2:])],
+        rows=[(name, [f"{row[c]:.1e}" for c in columns]) for name, row in result["accuracy"].items()],
+        figures=embedded,
+        outcome=result["outcome"],
+        message=result["message"],
+        episodes=f"{result['episodes']:,}",
+        steps=f"{result['gradient_steps']:,}",
+        seconds=f"{result['seconds']:.1f}",
+        seed=solution.seed,
+        details=json.dumps({"settings": result["settings"], "versions": result["versions"]}, indent=2),
+    )
+    write_atomically(folder / "report.html", page.encode())
