@@ -20,6 +20,7 @@ from typing import Any
 
 from equilearn.economies import ECONOMIES, find, load
 from equilearn.equilibrium import Model, Solution, SolveSettings, solve
+from equilearn.equilibrium.checks import check_model
 from equilearn.equilibrium.encoding import decode, decode_model, encode
 from equilearn.errors import UserError
 from equilearn.learn.checkpoint import write_atomically
@@ -51,6 +52,7 @@ def begin(
     """
     if (folder / SETTINGS).exists():
         raise UserError(f"{folder}: holds a run already; `equilearn resume {folder}`, or choose another --out.")
+    check_model(model)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

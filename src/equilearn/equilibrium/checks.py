@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -9,19 +10,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from equilearn.equilibrium.model import Model, assemble, equation_errors, heads, shock_of
+from equilearn.equilibrium.model import (
+    Model,
+    PolicyFunction,
+    assemble,
+    equation_errors,
+    heads,
+    shock_of,
+)
 from equilearn.equilibrium.sets import FeasibleSet
 from equilearn.equilibrium.shocks import Deterministic, Shock
-from equilearn.equilibrium.model import PolicyFunction
 from equilearn.errors import UserError
 from equilearn.networks import MLP, Scaling
 
 
-def check_model(model: Any) -> tuple[tuple[str, ...], int, int]:
-    """Check a model on its initial state with a fresh network.
-
-    Returns:
-        The names of its equations, its number of features and of raw numbers its policies take.
+def check_model(model: Any) -> tuple[str, ...]:
+    """Check a model on its initial state with a fresh network; return the names of its equations.
 
     Raises:
         UserError: something about the model is wrong.
@@ -30,6 +34,15 @@ def check_model(model: Any) -> tuple[tuple[str, ...], int, int]:
         raise UserError(f"{model.__name__}: pass an instance of the model, {model.__name__}(), not the class.")
     if not isinstance(model, Model):
         raise UserError(f"{type(model).__name__} is no equilearn.Model; derive your class from it.")
+    try:
+        hash(model)
+    except TypeError as error:
+        raise UserError(f"{model.name}: a parameter is mutable ({error}); use tuples instead of lists.") from None
+    return _check(model)
+
+
+@functools.lru_cache(maxsize=16)
+def _check(model: Model) -> tuple[str, ...]:
     name = model.name
     for inner in ("State", "Policy"):
         kind = getattr(type(model), inner, None)
@@ -51,7 +64,7 @@ def check_model(model: Any) -> tuple[tuple[str, ...], int, int]:
     _check_finite(name, "features", {"features": features})
     decision = _run(name, "policies", lambda: assemble(model, state, jnp.zeros(raw_size)))
     _check_transition(model, state, decision)
-    return _check_errors(model, state, features.shape[0], raw_size), features.shape[0], raw_size
+    return _check_errors(model, state, features.shape[0], raw_size)
 
 
 def _run(name: str, method: str, function: Callable[[], Any]) -> Any:
@@ -146,12 +159,17 @@ def _check_transition(model: Model, state: Any, decision: Any) -> None:
 
 def _check_errors(model: Model, state: Any, features: int, raw_size: int) -> tuple[str, ...]:
     name = model.name
-    network = MLP(features, raw_size, width=4, depth=1, heads=heads(model), key=jax.random.key(0))
-    x = jnp.asarray(model.features(state))
-    policy = PolicyFunction(network, Scaling(x, jnp.ones_like(x)), model)
-    errors = _run(name, "errors", lambda: equation_errors(policy, state))
-    if not isinstance(errors, dict) or not errors:
-        raise UserError(f"{name}.errors: must return a dictionary of named errors with at least one entry.")
+
+    @jax.jit
+    def evaluate(state: Any) -> dict[str, Any]:
+        network = MLP(features, raw_size, width=4, depth=1, heads=heads(model), key=jax.random.key(0))
+        x = model.features(state)
+        errors = equation_errors(PolicyFunction(network, Scaling(x, jnp.ones_like(x)), model), state)
+        if not isinstance(errors, dict) or not errors:
+            raise UserError("must return a dictionary of named errors with at least one entry.")
+        return errors
+
+    errors = _run(name, "errors", lambda: evaluate(state))
     for equation, value in errors.items():
         if not jnp.issubdtype(jnp.asarray(value).dtype, jnp.floating):
             raise UserError(f"{name}.errors: {equation!r} must be an array of real numbers.")

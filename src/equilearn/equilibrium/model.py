@@ -34,6 +34,7 @@ from equilearn.equilibrium.sets import FeasibleSet
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.shocks import Deterministic, MarkovChain, Shock
 from equilearn.errors import UserError
+from equilearn.learn import Target
 from equilearn.networks import MLP, Scaling
 
 Expect = Callable[[Callable[[Any, Any], Any]], Any]
@@ -101,6 +102,10 @@ class Model(abc.ABC):
     def settings(self) -> SolveSettings:
         """Return the settings that solve this model well."""
         return SolveSettings()
+
+    def required(self) -> tuple[Target, ...]:
+        """Return the bounds that the certificate must meet for the report to call the solution accurate."""
+        return ()
 
     def figures(self, solution: Any, simulation: Any, errors: Any) -> dict[str, Any]:
         """Return the model's own figures for the report, by title; see `equilearn.report`."""

@@ -54,7 +54,7 @@ class EquilibriumProblem(Problem):
         first = Scaling.of(features)
         wide = Scaling(first.mean, first.square + (0.3 * first.mean) ** 2)
         policy = PolicyFunction(network, wide, self.model)
-        _, path = eqx.filter_jit(simulate_paths)(policy, states, 20, key=path_key)
+        _, path = simulate_paths(policy, states, 20, key=path_key)
         return Economies(
             states=states,
             scaling=wide.blend(self._scaling_of(flatten_path(path)), 0.5),

@@ -58,7 +58,7 @@ class FeasibleSet(eqx.Module):
 
 
 def _shape(*bounds: Any) -> tuple[int, ...]:
-    return jnp.broadcast_shapes(*(jnp.shape(bound) for bound in bounds))
+    return jnp.broadcast_shapes(*(getattr(bound, "shape", ()) for bound in bounds))
 
 
 class Real(FeasibleSet):

@@ -16,7 +16,6 @@ from jaxtyping import Array, PRNGKeyArray
 from equilearn.equilibrium.accuracy import Accuracy, accuracy_on
 from equilearn.equilibrium.encoding import decode, decode_model, encode
 from equilearn.equilibrium.model import Model, PolicyFunction, heads, shock_of
-from equilearn.equilibrium.checks import check_model
 from equilearn.equilibrium.problem import flatten_path
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.shocks import MarkovChain
@@ -208,11 +207,18 @@ def load_solution(path: str | Path, kind: type[Model]) -> Solution:
 
 def fresh_policy(model: Model, settings: SolveSettings, *, key: PRNGKeyArray) -> PolicyFunction:
     """Return a policy function with a fresh network and no scaling."""
-    _, features, raw = check_model(model)
-    network = MLP(
-        features, raw, width=settings.width, depth=settings.depth, heads=heads(model), key=key
-    )
-    return PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
+    state = jax.eval_shape(model.initial, key)
+    features = jax.eval_shape(model.features, state).shape[0]
+    raw = sum(one.size for one in jax.eval_shape(model.policies, state).values())
+
+    @eqx.filter_jit
+    def build(key: PRNGKeyArray) -> PolicyFunction:
+        network = MLP(
+            features, raw, width=settings.width, depth=settings.depth, heads=heads(model), key=key
+        )
+        return PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
+
+    return build(key)
 
 
 @eqx.filter_jit

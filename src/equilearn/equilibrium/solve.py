@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import optax
 
@@ -47,7 +48,7 @@ def solve(
     Raises:
         UserError: the model or an argument is wrong; the message says what and how to repair it.
     """
-    equations, _, _ = check_model(model)
+    equations = check_model(model)
     settings = model.settings() if settings is None else settings
     _check_names("weights", weights or {}, equations)
     _check_names("targets", [target.error for target in settings.targets], equations)
@@ -60,7 +61,7 @@ def solve(
     run = learn(
         problem,
         network,
-        problem.world(network, dict(weights or {}), key=world_key),
+        eqx.filter_jit(problem.world)(network, dict(weights or {}), key=world_key),
         optimizer or muon(settings.learning_rate, weight_decay=settings.weight_decay),
         settings,
         key=learn_key,
