@@ -29,8 +29,13 @@ from equilearn.equilibrium import (
 from equilearn.errors import UserError
 from equilearn.learn import Target
 
-LEAST_CONSUMPTION = 1e-3
-"""Keeps consumption positive off the equilibrium where debt is larger than income; never active at limit 0."""
+LEAST_CONSUMPTION = 0.05
+"""What a generation can always consume at its limit: keeps a policy that is still learning feasible where debt is
+larger than income. Far below anything that happens in equilibrium (tested)."""
+REPAYMENT_CAPITAL = 0.3
+"""Capital per unit of labour at whose prices (highest return, lowest wage) debt must be repayable out of wages."""
+LEAST_CAPITAL = 0.05
+"""Least capital per unit of labour in prices, for a policy that is still learning and borrows more than it saves."""
 
 
 class OLG(Model):
@@ -88,6 +93,26 @@ class OLG(Model):
         age = np.linspace(21.0, 80.0, self.generations)
         return np.interp(age, [21, 41, 61, 71, 80], [0.6, 1.4, 1.4, 0.7, 0.7])
 
+    def prices_at(self, ratio: Any) -> tuple[Any, Any]:
+        """Return gross return and wage for every shock, at a ratio of capital to labour (a number or an array)."""
+        alpha = self.capital_share
+        z, d = np.asarray(self.productivity, np.float32), np.asarray(self.depreciation, np.float32)
+        return alpha * z * ratio ** (alpha - 1) + 1 - d, (1 - alpha) * z * ratio**alpha
+
+    @property
+    def limits(self) -> Float[np.ndarray, " N-1"]:
+        """Least savings by age: the borrowing limit, or what wages left until death can repay where that is less.
+
+        Only the oldest, who hold much wealth in equilibrium, could ever reach the tighter limit; it keeps
+        consumption positive in the last period of life.
+        """
+        gross_return, wage = self.prices_at(REPAYMENT_CAPITAL)
+        debt, repayable = 0.0, np.zeros(self.generations - 1)
+        for age in reversed(range(self.generations - 1)):
+            debt = (wage.min() * self.labour[age + 1] + debt) / gross_return.max()
+            repayable[age] = debt
+        return np.maximum(self.borrowing_limit, -repayable).astype(np.float32)
+
     def initial(self, key: PRNGKeyArray) -> State:
         """Return wealth that rises with age, the first shock."""
         total = 0.4 * self.labour.sum()
@@ -96,27 +121,31 @@ class OLG(Model):
 
     def prices(self, state: State) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Return the gross return on capital and the wage."""
-        alpha = self.capital_share
-        z, d = jnp.asarray(self.productivity)[state.shock], jnp.asarray(self.depreciation)[state.shock]
-        ratio = jnp.sum(state.capital) / self.labour.sum()
-        return alpha * z * ratio ** (alpha - 1) + 1 - d, (1 - alpha) * z * ratio**alpha
+        gross_return, wage = self.prices_at(
+            jnp.maximum(jnp.sum(state.capital) / self.labour.sum(), LEAST_CAPITAL)
+        )
+        return gross_return[state.shock], wage[state.shock]
 
     def cash(self, state: State) -> Float[Array, " N"]:
         """Return what each generation can spend: capital with its return, and labour income."""
         gross_return, wage = self.prices(state)
-        return gross_return * state.capital + wage * jnp.asarray(self.labour, jnp.float32)
+        cash = gross_return * state.capital + wage * jnp.asarray(self.labour, jnp.float32)
+        return jnp.maximum(cash, np.append(self.limits, np.float32(0)) + LEAST_CONSUMPTION)
 
     def consumption(self, state: State, policy: Policy) -> Float[Array, " N"]:
         """Return each generation's cash less its savings."""
-        cash = self.cash(state)
-        last = jnp.maximum(cash[-1:], LEAST_CONSUMPTION)
-        return jnp.concatenate([cash[:-1] - policy.savings, last])
+        return self.cash(state) - jnp.append(policy.savings, 0.0)
 
     def policies(self, state: State) -> dict[str, Complement]:
-        """Savings are between the limit and cash on hand; where they are at the limit there is a multiplier."""
-        cash = self.cash(state)[:-1]
-        lower = jnp.minimum(self.borrowing_limit, cash - LEAST_CONSUMPTION)
-        return {"savings": Complement(lower, cash, scale=(cash - lower) ** -self.risk_aversion)}
+        """Savings are between the limit and cash on hand; where they are at the limit there is a multiplier.
+
+        Learning starts where savings are about a quarter of cash on hand, whatever the limit.
+        """
+        cash, width = self.cash(state)[:-1], self.cash(state)[:-1] - self.limits
+        income = self.prices_at(REPAYMENT_CAPITAL)[1].mean() * self.labour.mean()
+        start = 1 - 0.75 * income / (income - self.limits)
+        scale = width**-self.risk_aversion
+        return {"savings": Complement(self.limits, cash, scale=scale, start=start)}
 
     def transition(self, state: State, policy: Policy, shock: Int[Array, ""]) -> State:
         """Savings become the capital of the next older generation."""
@@ -132,7 +161,7 @@ class OLG(Model):
         consumption = self.consumption(state, policy)[:-1]
         return {
             "euler": euler_error(value, consumption, self.risk_aversion),
-            "complementarity": product_error(policy.multiplier, policy.savings - self.borrowing_limit),
+            "complementarity": product_error(policy.multiplier, policy.savings - self.limits),
         }
 
     def features(self, state: State) -> Float[Array, " N-1"]:

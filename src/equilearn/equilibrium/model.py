@@ -95,7 +95,7 @@ class Model(abc.ABC):
         del state, policy
         return {}
 
-    def coordinates(self) -> dict[str, tuple[str, np.ndarray[Any, Any]]]:
+    def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
         """Return, for variables with an axis, its name and labels: {"capital": ("age", ages)}."""
         return {}
 

@@ -3,10 +3,11 @@
 Azinovic, Gaegauf and Scheidegger (2022), Algorithm 1: simulate with the current policy, descend on the squared errors
 in the equilibrium conditions at the states visited, go on from where the simulation ended. The loss is
 
-    sum over equations e of w_e (m2_e + tail m4_e / m2_e),   m_k the k-th moment of the equation's error,
+    sum over equations e of w_e (m2_e + tail m4_e / m2_e),   m_k the k-th moment of log(1 + error),
 
 where the denominator is held fixed in the gradient: the second term has the same units and lowers the largest
-errors. Legend: P parallel paths, T periods an episode.
+errors. For small errors the logarithm changes nothing; a relative error of a bad policy would else saturate at -1,
+where nothing is left to descend on. Legend: P parallel paths, T periods an episode.
 """
 
 from __future__ import annotations
@@ -87,9 +88,10 @@ class EquilibriumProblem(Problem):
         del key
         policy = PolicyFunction(networks, world.scaling, self.model)
         errors = jax.vmap(lambda state: equation_errors(policy, state))(batch)
-        squares = {name: jnp.mean(errors[name] ** 2) for name in self.equations}
+        logs = {name: symmetric(errors[name]) for name in self.equations}
+        squares = {name: jnp.mean(logs[name] ** 2) for name in self.equations}
         tails = {
-            name: jnp.mean(errors[name] ** 4) / (jax.lax.stop_gradient(squares[name]) + 1e-20)
+            name: jnp.mean(logs[name] ** 4) / (jax.lax.stop_gradient(squares[name]) + 1e-20)
             for name in self.equations
         }
         terms = jnp.stack([squares[name] + self.settings.tail * tails[name] for name in self.equations])
@@ -120,6 +122,12 @@ class EquilibriumProblem(Problem):
 
     def _scaling_of(self, states: Any) -> Scaling:
         return Scaling.of(jax.vmap(self.model.features)(states))
+
+
+def symmetric(error: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return log(1 + error), continued with slope one below -0.999."""
+    edge = -0.999
+    return jnp.log1p(jnp.maximum(error, edge)) + jnp.minimum(error - edge, 0.0)
 
 
 def flatten_path(path: Any) -> Any:

@@ -28,11 +28,13 @@ from jaxtyping import Array, ArrayLike, Float
 
 LIMIT = 12.0
 """Raw numbers are softly clipped to (-LIMIT, LIMIT), so that in float32 no variable ever reaches its bound."""
+SAVINGS_LIMIT = 8.0
+"""The same for `Complement`, whose upper - variable is above exp(-SAVINGS_LIMIT) of the interval."""
 
 
-def soft_clip(raw: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Return LIMIT tanh(x / LIMIT): x where it is small, never LIMIT or more."""
-    return LIMIT * jnp.tanh(raw / LIMIT)
+def soft_clip(raw: Float[Array, "..."], limit: float = LIMIT) -> Float[Array, "..."]:
+    """Return limit tanh(x / limit): x where it is small, never the limit or more."""
+    return limit * jnp.tanh(raw / limit)
 
 
 class FeasibleSet(eqx.Module):
@@ -149,13 +151,13 @@ class Complement(FeasibleSet):
     upper: ArrayLike
     scale: ArrayLike = 1.0
     multiplier: str = eqx.field(static=True, default="multiplier")
-    offset: float = eqx.field(static=True, default=0.3)
-    """Added to the raw number: a fresh network (x about 0) starts unconstrained."""
+    start: ArrayLike = 0.25
+    """Share of the interval where a fresh network begins (unconstrained): added to the raw number as -log(1 - start)."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of bounds and scale together."""
-        return _shape(self.lower, self.upper, self.scale)
+        """Shape of bounds, scale and start together."""
+        return _shape(self.lower, self.upper, self.scale, self.start)
 
     def names(self, name: str) -> tuple[str, ...]:
         """Return the names of the variable and of the multiplier."""
@@ -163,7 +165,7 @@ class Complement(FeasibleSet):
 
     def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
         """Return the variable and its multiplier."""
-        x = soft_clip(raw + self.offset)
+        x = soft_clip(raw - jnp.log1p(-jnp.asarray(self.start)), SAVINGS_LIMIT)
         share = -jnp.expm1(-jax.nn.relu(x))
         return {
             name: self.lower + (self.upper - self.lower) * share,  # pyright: ignore[reportOperatorIssue]

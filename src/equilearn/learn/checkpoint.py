@@ -42,7 +42,7 @@ def _is_key(leaf: Any) -> bool:
     return isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _to_numpy(leaf: Any) -> np.ndarray[Any, Any]:
+def _to_numpy(leaf: Any) -> np.ndarray:
     return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
 
@@ -68,7 +68,7 @@ def read_header(path: Path) -> dict[str, Any]:
         UserError: the file is missing, or is none of ours.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes())
     except FileNotFoundError:
         raise UserError(f"{path}: no such file.") from None
@@ -94,7 +94,7 @@ def load_tree(path: Path, template: Tree) -> Tree:
             f"{', '.join(sorted(different)[:4]) or 'their order'})."
         )
     new = []
-    with np.load(path, allow_pickle=False) as archive:
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
         for i, (name, leaf) in enumerate(expected):
             array, like = archive[str(i)], _to_numpy(leaf)
             if array.shape != like.shape or array.dtype != like.dtype:

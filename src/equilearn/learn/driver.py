@@ -60,7 +60,7 @@ class _Progress:
     errors: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def origin(records: dict[str, np.ndarray[Any, Any]], first_episode: int) -> str | None:
+def origin(records: dict[str, np.ndarray], first_episode: int) -> str | None:
     """Return where the first non-finite number of a call came from; None where all were finite.
 
     `records` hold one row an episode; within an episode the order is data, loss, networks.

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -63,7 +63,7 @@ class Recorder:
                 str(folder / "tensorboard"), purge_step=from_episode + 1 if from_episode else None
             )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Recorder:
         if self._live is not None:
             self._live.start()
         return self
