@@ -13,7 +13,12 @@ from equilearn.learn.checkpoint import load_tree, read_header, save_tree, write_
 
 
 def tree():
-    return {"w": jnp.arange(6.0).reshape(2, 3), "n": jnp.asarray(3), "key": jax.random.key(7), "act": jax.nn.relu}
+    return {
+        "w": jnp.arange(6.0).reshape(2, 3),
+        "n": jnp.asarray(3),
+        "key": jax.random.key(7),
+        "act": jax.nn.relu,
+    }
 
 
 def test_round_trip_is_exact_also_for_keys(tmp_path):

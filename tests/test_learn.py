@@ -117,7 +117,7 @@ class HostReplay(Problem):
 def host_run(episodes, folder=None, resume=False):
     world = {"buffer": jnp.zeros(512), "count": jnp.zeros((), jnp.int32)}
     settings = LearnSettings(episodes=episodes, batch_size=16, check_every=10, checkpoint_seconds=0.0)
-    optimizer = adam(0.05)
+    optimizer = adam(0.02, schedule=constant)
     return learn(
         HostReplay(), jnp.zeros(()), world, optimizer, settings, key=key_of(0), folder=folder, resume=resume
     )
@@ -125,7 +125,7 @@ def host_run(episodes, folder=None, resume=False):
 
 def test_host_environment_learns_and_resumes_bit_for_bit(tmp_path):
     whole = host_run(200)
-    assert abs(float(whole.state.networks) - 3.0) < 0.15
+    assert abs(float(whole.state.networks) - 3.0) < 0.2
     host_run(20, tmp_path)
     again = host_run(200, tmp_path, resume=True)
     assert eqx.tree_equal(whole.state, again.state)
@@ -137,9 +137,7 @@ def test_resuming_ends_bit_for_bit_where_the_whole_run_ends(tmp_path):
     whole = learn(problem, jnp.zeros(3), (), optimizer, settings, key=key_of(0))
     half = replace(settings, episodes=150)
     learn(problem, jnp.zeros(3), (), optimizer, half, key=key_of(0), folder=tmp_path)
-    again = learn(
-        problem, jnp.zeros(3), (), optimizer, settings, key=key_of(0), folder=tmp_path, resume=True
-    )
+    again = learn(problem, jnp.zeros(3), (), optimizer, settings, key=key_of(0), folder=tmp_path, resume=True)
     assert jnp.array_equal(whole.state.networks, again.state.networks)
     assert [row["episode"] for row in read_metrics(tmp_path)] == [50, 100, 150, 200, 250, 300]
 
@@ -205,7 +203,11 @@ class Blowing(Regression):
 
 @pytest.mark.parametrize(
     ("where", "said"),
-    [("data", "episode 71: the generated data (['inputs'])"), ("loss", "the loss"), ("check", "the check (error)")],
+    [
+        ("data", "episode 71: the generated data (['inputs'])"),
+        ("loss", "the loss"),
+        ("check", "the check (error)"),
+    ],
 )
 def test_non_finite_numbers_keep_the_last_good_state_and_say_where(where, said, tmp_path):
     base = regression()

@@ -57,7 +57,10 @@ def run(arguments: list[str]) -> int:
         print(f"equilearn: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("equilearn: interrupted; `equilearn resume DIR` goes on from the last checkpoint.", file=sys.stderr)
+        print(
+            "equilearn: interrupted; `equilearn resume DIR` goes on from the last checkpoint.",
+            file=sys.stderr,
+        )
         return 130
     except BrokenPipeError:
         return 141
@@ -223,9 +226,7 @@ def _simulate(arguments: list[str]) -> int:
     path = Path(folder)
     out = parsed.out or (path if path.is_dir() else path.parent) / "simulation.nc"
     solution = open_run(path, parsed.model)
-    data = solution.simulate(
-        parsed.periods, burn_in=parsed.burn_in, paths=parsed.paths, seed=parsed.seed
-    )
+    data = solution.simulate(parsed.periods, burn_in=parsed.burn_in, paths=parsed.paths, seed=parsed.seed)
     if not out.parent.is_dir():
         raise UserError(f"{out}: the folder {out.parent} does not exist.")
     part = out.with_name(f".{out.name}.part")

@@ -70,9 +70,7 @@ def muon(
     """
     return optax.chain(
         optax.clip_by_global_norm(clip),
-        optax.contrib.muon(
-            1.0, weight_decay=weight_decay, muon_weight_dimension_numbers=_matrix_layout
-        ),
+        optax.contrib.muon(1.0, weight_decay=weight_decay, muon_weight_dimension_numbers=_matrix_layout),
         scale_by_progress(learning_rate, schedule),
     )
 

@@ -1,13 +1,13 @@
 """Run folders: a solution from a command to `result.json` and `report.html`.
 
-    DIR/settings.json     model, parameters, settings and seed, resolved; written first
-    DIR/last.npz          last checkpoint, for resuming; best.npz is that of the best check
-    DIR/metrics.jsonl     one line a check
-    DIR/tensorboard/      the same as TensorBoard events
-    DIR/solution.npz      the solution, for `equilearn.load`
-    DIR/result.json       the final figures, for people's scripts; written last but the report
-    DIR/figures/*.png     the figures
-    DIR/report.html       one self-contained page that shows them
+DIR/settings.json     model, parameters, settings and seed, resolved; written first
+DIR/last.npz          last checkpoint, for resuming; best.npz is that of the best check
+DIR/metrics.jsonl     one line a check
+DIR/tensorboard/      the same as TensorBoard events
+DIR/solution.npz      the solution, for `equilearn.load`
+DIR/result.json       the final figures, for people's scripts; written last but the report
+DIR/figures/*.png     the figures
+DIR/report.html       one self-contained page that shows them
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def begin(
         UserError: the folder holds a run already, or cannot be written.
     """
     if (folder / SETTINGS).exists():
-        raise UserError(f"{folder}: holds a run already; `equilearn resume {folder}`, or choose another --out.")
+        raise UserError(
+            f"{folder}: holds a run already; `equilearn resume {folder}`, or choose another --out."
+        )
     check_model(model)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +64,9 @@ def begin(
         folder / SETTINGS,
         {"problem": problem, "model": encode(model), "settings": encode(settings), "seed": seed},
     )
-    return finish(problem, solve(model, seed=seed, settings=settings, folder=folder, resume=True, live=live), folder)
+    return finish(
+        problem, solve(model, seed=seed, settings=settings, folder=folder, resume=True, live=live), folder
+    )
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

@@ -35,22 +35,24 @@ class AnalyticOLG(Model):
         """Index of the shock, and capital of every generation but the newborn."""
 
         shock: Int[Array, ""]
-        capital: Float[Array, " N-1"]
+        capital: Float[Array, " savers"]
 
     class Policy(NamedTuple):
         """Share of cash on hand that each generation but the last saves."""
 
-        savings_rate: Float[Array, " N-1"]
+        savings_rate: Float[Array, " savers"]
 
     def __post_init__(self) -> None:
         if self.generations < 2:
             raise UserError(f"AnalyticOLG.generations: must be at least 2, not {self.generations}.")
         for name in ("productivity", "depreciation"):
             if len(getattr(self, name)) != self.shock.states:
-                raise UserError(f"AnalyticOLG.{name}: must have {self.shock.states} values, one for each shock.")
+                raise UserError(
+                    f"AnalyticOLG.{name}: must have {self.shock.states} values, one for each shock."
+                )
 
     @property
-    def exact_savings_rate(self) -> Float[np.ndarray, " N-1"]:
+    def exact_savings_rate(self) -> Float[np.ndarray, " savers"]:
         """The closed form's savings rates."""
         left = np.arange(self.generations - 1, 0, -1)
         return self.discount * (1 - self.discount**left) / (1 - self.discount ** (left + 1))
@@ -88,13 +90,13 @@ class AnalyticOLG(Model):
         """Return the Euler errors in units of consumption, in logs: consumption of the oldest is near 1e-20."""
         log_consumption = jnp.log(self.consumption(state, policy)[:-1])
 
-        def growth(s: Any, p: Any) -> Float[Array, " N-1"]:
+        def growth(s: Any, p: Any) -> Float[Array, " savers"]:
             following = jnp.log(self.consumption(s, p)[1:])
             return jnp.exp(jnp.log(self.gross_return(s)) + log_consumption - following)
 
         return {"euler": euler_error(self.discount * expect(growth), jnp.ones(()), 1.0)}
 
-    def features(self, state: State) -> Float[Array, " N-1"]:
+    def features(self, state: State) -> Float[Array, " savers"]:
         """The network sees log capital, each generation's relative to the next younger: the oldest have very little."""
         log_capital = jnp.log(state.capital)
         return jnp.diff(log_capital, prepend=jnp.zeros(1))

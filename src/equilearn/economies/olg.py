@@ -66,8 +66,8 @@ class OLG(Model):
     class Policy(NamedTuple):
         """Savings of every generation but the last, and the multipliers of their borrowing limits."""
 
-        savings: Float[Array, " N-1"]
-        multiplier: Float[Array, " N-1"]
+        savings: Float[Array, " savers"]
+        multiplier: Float[Array, " savers"]
 
     def __post_init__(self) -> None:
         if self.generations < 2:
@@ -100,7 +100,7 @@ class OLG(Model):
         return alpha * z * ratio ** (alpha - 1) + 1 - d, (1 - alpha) * z * ratio**alpha
 
     @property
-    def limits(self) -> Float[np.ndarray, " N-1"]:
+    def limits(self) -> Float[np.ndarray, " savers"]:
         """Least savings by age: the borrowing limit, or what wages left until death can repay where that is less.
 
         Only the oldest, who hold much wealth in equilibrium, could ever reach the tighter limit; it keeps
@@ -154,7 +154,7 @@ class OLG(Model):
     def errors(self, state: State, policy: Policy, expect: Expect) -> dict[str, Array]:
         """Return the Euler errors in units of consumption and multiplier times slack, one each per generation."""
 
-        def marginal_value(state: Any, policy: Any) -> Float[Array, " N-1"]:
+        def marginal_value(state: Any, policy: Any) -> Float[Array, " savers"]:
             return self.prices(state)[0] * self.consumption(state, policy)[1:] ** -self.risk_aversion
 
         value = self.discount * expect(marginal_value) + policy.multiplier
@@ -164,7 +164,7 @@ class OLG(Model):
             "complementarity": product_error(policy.multiplier, policy.savings - self.limits),
         }
 
-    def features(self, state: State) -> Float[Array, " N-1"]:
+    def features(self, state: State) -> Float[Array, " savers"]:
         """The network sees the capital of all generations but the newborn, who have none."""
         return state.capital[1:]
 

@@ -18,8 +18,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 
 def euler_error(
-    marginal_value: Float[Array, "..."], consumption: Float[Array, "..."], risk_aversion: float
-) -> Float[Array, "..."]:
+    marginal_value: Float[Array, ...], consumption: Float[Array, ...], risk_aversion: float
+) -> Float[Array, ...]:
     """Return the relative Euler error in units of consumption.
 
     Args:
@@ -30,14 +30,14 @@ def euler_error(
     return marginal_value ** (-1.0 / risk_aversion) / consumption - 1.0
 
 
-def product_error(multiplier: Float[Array, "..."], slack: Float[Array, "..."]) -> Float[Array, "..."]:
+def product_error(multiplier: Float[Array, ...], slack: Float[Array, ...]) -> Float[Array, ...]:
     """Return multiplier times slack; zero also where both signs are wrong, so the signs must hold by construction."""
     return multiplier * slack
 
 
 def fischer_burmeister(
-    multiplier: Float[Array, "..."], slack: Float[Array, "..."], smoothing: ArrayLike = 1e-12
-) -> Float[Array, "..."]:
+    multiplier: Float[Array, ...], slack: Float[Array, ...], smoothing: ArrayLike = 1e-12
+) -> Float[Array, ...]:
     """Return m + s - sqrt(m^2 + s^2 + smoothing^2), zero exactly at complementarity as the smoothing vanishes.
 
     Args:

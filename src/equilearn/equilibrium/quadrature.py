@@ -30,9 +30,7 @@ class Rule(abc.ABC):
     """A quadrature rule for the standard normal distribution."""
 
     @abc.abstractmethod
-    def nodes(
-        self, dimension: int
-    ) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
+    def nodes(self, dimension: int) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
         """Return nodes and weights in so many dimensions."""
 
 
@@ -43,9 +41,7 @@ class GaussHermite(Rule):
     points: int = 5
     """Points per dimension."""
 
-    def nodes(
-        self, dimension: int
-    ) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
+    def nodes(self, dimension: int) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
         """Return the product rule's nodes and weights.
 
         Raises:
@@ -71,9 +67,7 @@ class Monomial(Rule):
     degree: int = 3
     """3 or 5."""
 
-    def nodes(
-        self, dimension: int
-    ) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
+    def nodes(self, dimension: int) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
         """Return the rule's nodes and weights.
 
         Raises:
@@ -111,9 +105,7 @@ class QuasiMonteCarlo(Rule):
     """Number of nodes, a power of two."""
     seed: int = 0
 
-    def nodes(
-        self, dimension: int
-    ) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
+    def nodes(self, dimension: int) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
         """Return the rule's nodes and weights.
 
         Raises:

@@ -25,14 +25,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-
 LIMIT = 12.0
 """Raw numbers are softly clipped to (-LIMIT, LIMIT), so that in float32 no variable ever reaches its bound."""
 SAVINGS_LIMIT = 8.0
-"""The same for `Complement`, whose upper - variable is above exp(-SAVINGS_LIMIT) of the interval."""
+"""The same for `Complement`, whose upper - variable is above (1 - start) exp(-SAVINGS_LIMIT) of the interval."""
 
 
-def soft_clip(raw: Float[Array, "..."], limit: float = LIMIT) -> Float[Array, "..."]:
+def soft_clip(raw: Float[Array, ...], limit: float = LIMIT) -> Float[Array, ...]:
     """Return limit tanh(x / limit): x where it is small, never the limit or more."""
     return limit * jnp.tanh(raw / limit)
 
@@ -46,7 +45,7 @@ class FeasibleSet(eqx.Module):
         """Shape of the raw numbers the set takes."""
 
     @abc.abstractmethod
-    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+    def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """Map raw numbers of shape `shape` into the set; return the policies by name."""
 
     def names(self, name: str) -> tuple[str, ...]:
@@ -74,7 +73,7 @@ class Real(FeasibleSet):
         """Shape of offset and scale together."""
         return _shape(self.offset, self.scale)
 
-    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+    def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """Return offset + scale x."""
         return {name: self.offset + self.scale * raw}
 
@@ -90,7 +89,7 @@ class HalfLine(FeasibleSet):
         """Shape of lower bound and scale together."""
         return _shape(self.lower, self.scale)
 
-    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+    def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """Return lower + scale softplus(x)."""
         return {name: self.lower + self.scale * jax.nn.softplus(jnp.maximum(raw, -LIMIT))}
 
@@ -111,9 +110,9 @@ class Interval(FeasibleSet):
         """Shape of the two bounds and the start together."""
         return _shape(self.lower, self.upper, self.start)
 
-    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+    def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """Return lower + (upper - lower) sigmoid(x + b)."""
-        share = jax.nn.sigmoid(soft_clip(raw + jax.scipy.special.logit(self.start)))
+        share = jax.nn.sigmoid(soft_clip(raw) + jax.scipy.special.logit(self.start))
         return {name: self.lower + (self.upper - self.lower) * share}  # pyright: ignore[reportOperatorIssue]
 
 
@@ -128,7 +127,7 @@ class Simplex(FeasibleSet):
         """The number of shares."""
         return (self.number,)
 
-    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+    def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """Return total softmax(x)."""
         return {name: self.total * jax.nn.softmax(soft_clip(raw))}
 
@@ -163,9 +162,9 @@ class Complement(FeasibleSet):
         """Return the names of the variable and of the multiplier."""
         return (name, self.multiplier)
 
-    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+    def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """Return the variable and its multiplier."""
-        x = soft_clip(raw - jnp.log1p(-jnp.asarray(self.start)), SAVINGS_LIMIT)
+        x = soft_clip(raw, SAVINGS_LIMIT) - jnp.log1p(-jnp.asarray(self.start))
         share = -jnp.expm1(-jax.nn.relu(x))
         return {
             name: self.lower + (self.upper - self.lower) * share,  # pyright: ignore[reportOperatorIssue]

@@ -82,9 +82,7 @@ class MarkovChain(Shock):
         except (TypeError, ValueError):
             raise UserError("MarkovChain: transition must be a square matrix of numbers.") from None
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-            raise UserError(
-                f"MarkovChain: transition must be a square matrix, not of shape {matrix.shape}."
-            )
+            raise UserError(f"MarkovChain: transition must be a square matrix, not of shape {matrix.shape}.")
         if not np.all(np.isfinite(matrix)) or np.any(matrix < 0):
             raise UserError("MarkovChain: transition has entries that are negative or not finite.")
         for row, total in enumerate(matrix.sum(axis=1)):

@@ -72,9 +72,7 @@ class Solution:
             if value < least:
                 raise UserError(f"{name} must be at least {least}, not {value}.")
         key = jax.random.fold_in(key_of(seed), 0x5EED)
-        return path_after_burn_in(
-            self.policy_function, periods, burn_in, paths, self.settings.restart, key
-        )
+        return path_after_burn_in(self.policy_function, periods, burn_in, paths, self.settings.restart, key)
 
     def accuracy(self, periods: int = 10_000, *, burn_in: int = 2_000, seed: int = 1) -> Accuracy:
         """Return the certificate: absolute equilibrium errors on one fresh path of so many periods."""
@@ -213,9 +211,7 @@ def fresh_policy(model: Model, settings: SolveSettings, *, key: PRNGKeyArray) ->
 
     @eqx.filter_jit
     def build(key: PRNGKeyArray) -> PolicyFunction:
-        network = MLP(
-            features, raw, width=settings.width, depth=settings.depth, heads=heads(model), key=key
-        )
+        network = MLP(features, raw, width=settings.width, depth=settings.depth, heads=heads(model), key=key)
         return PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
 
     return build(key)
@@ -263,9 +259,7 @@ def _responses(
 
     keys = jax.random.split(key, (periods, paths))
     drawn = jax.vmap(draw)(before, keys[0])
-    forced = (
-        jnp.full_like(drawn, shock) if isinstance(model.shock, MarkovChain) else drawn + shock
-    )
+    forced = jnp.full_like(drawn, shock) if isinstance(model.shock, MarkovChain) else drawn + shock
     results = []
     for impact in (drawn, forced):
         states = jax.vmap(lambda s, e: model.transition(s, policy(s), e))(before, impact)

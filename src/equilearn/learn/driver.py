@@ -158,7 +158,9 @@ def learn(
             where = origin(rows, int(state.episode)) or _bad_check(errors, int(new.episode))
             if where is not None:
                 outcome = Outcome.DIVERGED
-                message = f"A number stopped being finite in {where}. Kept: the state of episode {state.episode}."
+                message = (
+                    f"A number stopped being finite in {where}. Kept: the state of episode {state.episode}."
+                )
                 save()
                 break
             if not so_far.errors:

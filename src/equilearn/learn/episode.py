@@ -91,7 +91,7 @@ def learn_on(
     return new, {f"loss/{name}": value for name, value in means.items()} | finite
 
 
-def summarise(errors: Float[Array, "..."]) -> dict[str, Float[Array, ""]]:
+def summarise(errors: Float[Array, ...]) -> dict[str, Float[Array, ""]]:
     """Return mean, maximum and 99.9th percentile of the absolute errors."""
     errors = jnp.abs(errors).reshape(-1)
     return {"mean": jnp.mean(errors), "max": jnp.max(errors), "p999": jnp.percentile(errors, 99.9)}
@@ -128,9 +128,7 @@ def compiled_call(
         empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(run, dynamic)[1])
 
         def body(dynamic: Any, _: None) -> tuple[Any, Record]:
-            return jax.lax.cond(
-                dynamic.episode < settings.episodes, run, lambda same: (same, empty), dynamic
-            )
+            return jax.lax.cond(dynamic.episode < settings.episodes, run, lambda same: (same, empty), dynamic)
 
         dynamic, records = jax.lax.scan(body, dynamic, length=settings.check_every)
         state = eqx.combine(dynamic, static)

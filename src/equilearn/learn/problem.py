@@ -52,7 +52,5 @@ class Problem(eqx.Module):
         return world
 
     @abc.abstractmethod
-    def check(
-        self, networks: Networks, world: World, *, key: PRNGKeyArray
-    ) -> dict[str, Float[Array, "..."]]:
+    def check(self, networks: Networks, world: World, *, key: PRNGKeyArray) -> dict[str, Float[Array, ...]]:
         """Return named non-negative errors, one number per sample, on data the networks have not seen."""

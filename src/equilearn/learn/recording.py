@@ -55,9 +55,7 @@ class Recorder:
             from tensorboardX import SummaryWriter
 
             self.rows = [row for row in read_metrics(folder) if row["episode"] <= from_episode]
-            write_atomically(
-                folder / METRICS, "".join(json.dumps(row) + "\n" for row in self.rows).encode()
-            )
+            write_atomically(folder / METRICS, "".join(json.dumps(row) + "\n" for row in self.rows).encode())
             self._metrics = (folder / METRICS).open("a")
             self._events = SummaryWriter(
                 str(folder / "tensorboard"), purge_step=from_episode + 1 if from_episode else None

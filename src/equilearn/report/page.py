@@ -75,8 +75,10 @@ def verdict(solution: Solution, accuracy: Accuracy) -> tuple[bool, str, list[str
             if (bound := getattr(target, key)) < float("inf")
         )
         reasons.append(f"{name}: {listed}{'' if met else ': NOT within its bounds'}.")
-    words = "Accurate: the errors are small on the whole simulated path." if good else (
-        "Not accurate enough: do not rely on this solution yet."
+    words = (
+        "Accurate: the errors are small on the whole simulated path."
+        if good
+        else ("Not accurate enough: do not rely on this solution yet.")
     )
     return good, words, reasons
 
@@ -108,21 +110,25 @@ def write_report(
     good, words, reasons = verdict(solution, accuracy)
     columns = ["mean", "max", *(f"{p:g}" for p in PERCENTILES)]
     description = (type(solution.model).__doc__ or "").strip().splitlines()
-    page = Environment(autoescape=True).from_string(PAGE).render(
-        problem=result["problem"],
-        description=description[0] if description else "",
-        colour="#009e73" if good else "#cc3311",
-        verdict=words,
-        reasons=reasons,
-        columns=[*columns[:2], *(f"{column} %" for column in columns[2:])],
-        rows=[(name, [f"{row[c]:.1e}" for c in columns]) for name, row in result["accuracy"].items()],
-        figures=embedded,
-        outcome=result["outcome"],
-        message=result["message"],
-        episodes=f"{result['episodes']:,}",
-        steps=f"{result['gradient_steps']:,}",
-        seconds=f"{result['seconds']:.1f}",
-        seed=solution.seed,
-        details=json.dumps({"settings": result["settings"], "versions": result["versions"]}, indent=2),
+    page = (
+        Environment(autoescape=True)
+        .from_string(PAGE)
+        .render(
+            problem=result["problem"],
+            description=description[0] if description else "",
+            colour="#009e73" if good else "#cc3311",
+            verdict=words,
+            reasons=reasons,
+            columns=[*columns[:2], *(f"{column} %" for column in columns[2:])],
+            rows=[(name, [f"{row[c]:.1e}" for c in columns]) for name, row in result["accuracy"].items()],
+            figures=embedded,
+            outcome=result["outcome"],
+            message=result["message"],
+            episodes=f"{result['episodes']:,}",
+            steps=f"{result['gradient_steps']:,}",
+            seconds=f"{result['seconds']:.1f}",
+            seed=solution.seed,
+            details=json.dumps({"settings": result["settings"], "versions": result["versions"]}, indent=2),
+        )
     )
     write_atomically(folder / "report.html", page.encode())

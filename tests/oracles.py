@@ -1,0 +1,133 @@
+"""Independent solvers, in NumPy and SciPy: no networks, no JAX."""
+
+import numpy as np
+from scipy.interpolate import CubicSpline, RectBivariateSpline
+from scipy.ndimage import map_coordinates
+
+
+def growth_by_endogenous_grid(model):
+    """Consumption (capital, log productivity) of `Growth` by Carroll's endogenous grid method.
+
+    On a grid of next period's capital and today's productivity, the Euler equation gives consumption directly, and the
+    budget the capital today; splines bring that back to the grid. Iterated to a fixed point.
+    """
+    alpha, beta, delta = model.capital_share, model.discount, model.depreciation
+    rho, sigma = model.shock.persistence, model.shock.innovation_std
+    x, w = np.polynomial.hermite_e.hermegauss(7)
+    w = w / w.sum()
+    z = np.linspace(-1, 1, 31) * 5.5 * sigma / np.sqrt(1 - rho**2)
+    steady = (alpha / (1 / beta - 1 + delta)) ** (1 / (1 - alpha))
+    k = np.exp(np.linspace(np.log(0.25 * steady), np.log(3.5 * steady), 120))
+    resources = np.exp(z)[None] * k[:, None] ** alpha + (1 - delta) * k[:, None]
+    log_c = np.log(0.25 * resources)
+    following = rho * z[:, None] + sigma * x
+    for _ in range(3000):
+        spline = RectBivariateSpline(np.log(k), z, log_c)
+        value = np.zeros_like(log_c)
+        for m in range(7):
+            zz = np.broadcast_to(following[:, m], log_c.shape)
+            kk = np.broadcast_to(k[:, None], log_c.shape)
+            c = np.exp(spline.ev(np.log(kk), zz))
+            value += w[m] * (alpha * np.exp(zz) * kk ** (alpha - 1) + 1 - delta) / c
+        c = 1 / (beta * value)
+        new = np.stack(
+            [
+                CubicSpline(np.log(c[:, j] + k), np.log(c[:, j]))(np.log(resources[:, j]))
+                for j in range(len(z))
+            ],
+            axis=1,
+        )
+        gap, log_c = np.abs(new - log_c).max(), new
+        if gap < 1e-9:
+            break
+    assert gap < 1e-9, "the oracle itself must converge"
+    spline = RectBivariateSpline(np.log(k), z, log_c)
+    return lambda capital, log_z: np.exp(spline.ev(np.log(capital), log_z))
+
+
+def three_generations_by_time_iteration(model, points=41):
+    """Savings (shock, capital) of `OLG(generations=3)` by time iteration with bisection on a grid.
+
+    Grid over the capital of generations two and three, each shock apart. An iteration takes next period's savings of
+    generation two as given (linear interpolation) and solves both Euler inequalities for today's savings by
+    bisection: savings are zero where marginal utility today is higher at zero savings than what saving brings.
+    """
+    alpha, beta, gamma = model.capital_share, model.discount, model.risk_aversion
+    labour, total = model.labour, model.labour.sum()
+    tfp, delta = np.asarray(model.productivity)[:, None, None], np.asarray(model.depreciation)[:, None, None]
+    rows = np.asarray(model.shock.transition)
+    two = np.linspace(0, 1, points) ** 2 * 0.08  # denser near zero, where the limit binds
+    three = np.linspace(0.005, 0.35, points)
+
+    def prices(capital, z):
+        ratio = np.maximum(capital, 1e-6) / total
+        return alpha * tfp[z] * ratio ** (alpha - 1) + 1 - delta[z], (1 - alpha) * tfp[z] * ratio**alpha
+
+    def interpolate(table, k2, k3):
+        at = np.sqrt(np.clip(k2, 0, 0.08) / 0.08) * (points - 1)
+        along = np.clip((k3 - three[0]) / (three[-1] - three[0]), 0, 1) * (points - 1)
+        return map_coordinates(table, [at, along], order=1, mode="nearest")
+
+    k2, k3 = np.meshgrid(two, three, indexing="ij")
+    states = len(rows)
+    cash = []
+    for z in range(states):
+        gross, wage = prices(k2 + k3, z)
+        cash.append((wage[0] * labour[0], gross[0] * k2 + wage[0] * labour[1]))
+    a1 = np.stack([0.1 * first for first, _ in cash])
+    a2 = np.stack([0.4 * second for _, second in cash])
+
+    def marginal_values(z, s1, s2, table):
+        """Discounted expected marginal value of saving for generations one and two."""
+        one = two_ = 0.0
+        for following in range(states):
+            gross, wage = (price[0] for price in prices(s1 + s2, following))
+            c2 = gross * s1 + wage * labour[1] - interpolate(table[following], s1, s2)
+            c3 = gross * s2 + wage * labour[2]
+            one = one + rows[z, following] * gross * np.maximum(c2, 1e-8) ** -gamma
+            two_ = two_ + rows[z, following] * gross * c3**-gamma
+        return beta * one, beta * two_
+
+    def bisect(excess, high):
+        """Zero of a decreasing function on [0, high), or zero where it starts below zero."""
+        low, high = np.zeros_like(high), high.copy()
+        constrained = excess(low) <= 0
+        for _ in range(45):
+            middle = (low + high) / 2
+            up = excess(middle) > 0
+            low, high = np.where(up, middle, low), np.where(up, high, middle)
+        return np.where(constrained, 0.0, low)
+
+    for _ in range(400):
+        old1, old2 = a1.copy(), a2.copy()
+        table = old2
+        new1, new2 = np.empty_like(a1), np.empty_like(a2)
+        for z in range(states):
+            first, second = cash[z]
+            s1, s2 = a1[z], a2[z]
+            for _ in range(3):
+                s2 = bisect(
+                    lambda s, s1=s1: marginal_values(z, s1, s, table)[1] - (second - s) ** -gamma,
+                    second - 1e-9,
+                )
+                s1 = bisect(
+                    lambda s, s2=s2: marginal_values(z, s, s2, table)[0] - (first - s) ** -gamma, first - 1e-9
+                )
+            new1[z], new2[z] = s1, s2
+        a1, a2 = new1, new2
+        gap = max(np.abs(a1 - old1).max(), np.abs(a2 - old2).max())
+        if gap < 1e-7:
+            break
+    assert gap < 1e-7, "the oracle itself must converge"
+
+    def savings(shock, capital):
+        both = np.empty((len(shock), 2))
+        assert capital[:, 1].max() < two[-1] and three[0] < capital[:, 2].min()
+        assert capital[:, 2].max() < three[-1]
+        for z in range(states):
+            here = shock == z
+            both[here, 0] = interpolate(a1[z], capital[here, 1], capital[here, 2])
+            both[here, 1] = interpolate(a2[z], capital[here, 1], capital[here, 2])
+        return both
+
+    return savings

@@ -1,0 +1,167 @@
+"""Economies against closed forms, independent solvers and published figures."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from oracles import growth_by_endogenous_grid, three_generations_by_time_iteration
+
+from equilearn.economies.analytic_olg import AnalyticOLG
+from equilearn.economies.brock_mirman import BrockMirman
+from equilearn.economies.growth import Growth
+from equilearn.economies.olg import OLG
+from equilearn.economies.olg_figures import PUBLISHED, PUBLISHED_AGES, means_by_shock
+from equilearn.equilibrium import AR1, GaussHermite, solve
+
+SEEDS = (0, 1, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("model", [BrockMirman(), Growth(depreciation=1.0)], ids=["certain", "stochastic"])
+def test_brock_mirman_saves_the_exact_rate_everywhere(model, seed):
+    solution = solve(model, seed=seed)
+    rates = solution.simulate().savings_rate.values
+    assert np.abs(rates - model.capital_share * model.discount).max() < 1e-4
+    assert solution.seconds < 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_growth_agrees_with_the_endogenous_grid_method(seed):
+    model = Growth()
+    solution = solve(model, seed=seed)
+    summary = solution.accuracy().summary()["euler"]
+    assert summary["mean"] <= 5e-5
+    assert summary["max"] <= 5e-4
+    path = solution.simulate()
+    reference = growth_by_endogenous_grid(model)
+    exact = reference(path.capital.values, path.shock.values)
+    assert np.abs(path.consumption.values / exact - 1).max() < 2e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("generations", [6, 60])
+def test_analytic_model_saves_the_exact_rates(generations, seed):
+    model = AnalyticOLG(generations=generations)
+    rates = solve(model, seed=seed).simulate().savings_rate.values
+    assert np.abs(rates - model.exact_savings_rate).max() < 2e-4
+
+
+def test_the_closed_form_solves_the_model_we_wrote():
+    model = AnalyticOLG()
+    assert model.exact_savings_rate == pytest.approx([0.66, 0.6394, 0.6052, 0.5434, 0.4118], abs=1e-4)
+    policy = model.Policy(jnp.asarray(model.exact_savings_rate, jnp.float32))
+    state = model.State(jnp.asarray(2), jnp.asarray([0.11, 0.07, 0.05, 0.03, 0.01]))
+
+    def expect(function):
+        outcomes = [function(model.transition(state, policy, jnp.asarray(z)), policy) for z in range(4)]
+        return sum(outcomes) / 4
+
+    assert jnp.abs(model.errors(state, policy, expect)["euler"]).max() < 1e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_three_generations_agree_with_time_iteration_where_the_limit_binds(seed):
+    model = OLG(generations=3, discount=0.8)
+    settings = replace(model.settings(), episodes=4000, width=48, targets=())
+    path = solve(model, seed=seed, settings=settings).simulate()
+    binding = (path.savings.values <= 0).mean(axis=0)
+    assert 0.1 < binding[0] < 0.9, "the limit must bind sometimes for this test to say anything"
+    exact = three_generations_by_time_iteration(model)(path.shock.values, path.capital.values)
+    assert (np.abs(path.savings.values - exact) / path.income.values[:, :2]).max() < 2e-3
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def benchmark(request):
+    return solve(OLG(), seed=request.param)
+
+
+@pytest.mark.slow
+def test_benchmark_economy_has_the_published_accuracy(benchmark):
+    summary = benchmark.accuracy().summary()
+    euler, complementarity = summary["euler"], summary["complementarity"]
+    assert euler["mean"] <= 6e-4
+    assert euler["99.9"] <= 5.4e-3
+    assert euler["max"] <= 1.31e-2
+    assert complementarity["mean"] <= 1e-4
+    assert benchmark.seconds < 120
+
+
+@pytest.mark.slow
+def test_benchmark_economy_has_the_published_means(benchmark):
+    path = benchmark.simulate()
+    for name, published in PUBLISHED.items():
+        ours = means_by_shock(path, name)[:, np.asarray(PUBLISHED_AGES) - 21]
+        largest = np.max(published, axis=1, keepdims=True)
+        assert np.abs((ours - published) / largest).max() < 0.02, name
+
+
+@pytest.mark.slow
+def test_benchmark_resources_and_complementarity_hold(benchmark):
+    model, path = benchmark.model, benchmark.simulate(3000)
+    capital, z = path.aggregate_capital.values, np.asarray(model.productivity)[path.shock.values]
+    d = np.asarray(model.depreciation)[path.shock.values]
+    output = z * capital**0.3 * 65.45**0.7 + (1 - d) * capital
+    spent = path.aggregate_consumption.values + path.savings.values.sum(axis=1)
+    np.testing.assert_allclose(spent, output, rtol=2e-5)
+    assert np.all(path.savings.values * path.multiplier.values == 0)
+    assert np.all(path.savings.values >= 0) and np.all(path.consumption.values > 0)
+
+
+@pytest.mark.slow
+def test_looser_limit_is_solved_and_its_safeguards_never_act():
+    model = OLG(borrowing_limit=-0.5)
+    solution = solve(model)
+    path, summary = solution.simulate(), solution.accuracy().summary()
+    assert summary["euler"]["mean"] <= 6e-4
+    assert path.financial_wealth.mean("period").min() < -0.3
+    gap = path.savings.values[:, -15:] - model.limits[-15:]
+    assert gap.min() > 0.1, "the tighter limit of the oldest must be out of reach"
+    spent = path.aggregate_consumption.values + path.savings.values.sum(axis=1)
+    capital, z = path.aggregate_capital.values, np.asarray(model.productivity)[path.shock.values]
+    d = np.asarray(model.depreciation)[path.shock.values]
+    np.testing.assert_allclose(spent, z * capital**0.3 * 65.45**0.7 + (1 - d) * capital, rtol=2e-5)
+
+
+def test_the_certificate_uses_conditional_expectations():
+    """Recompute the errors of a path in NumPy, with every shock weighted by its probability."""
+    model = OLG(generations=5)
+    solution = solve(model, settings=replace(model.settings(), episodes=100, width=16))
+    states = jax.tree.map(lambda leaf: leaf[:20, 0], solution.states(20, burn_in=50))
+    certified = solution.accuracy(20, burn_in=50).errors["euler"]
+    rows = np.asarray(model.shock.transition)
+    labour = model.labour
+    for t in range(20):
+        z = int(states.shock[t])
+        today = solution.policy(jax.tree.map(lambda leaf, t=t: leaf[t], states))
+        total = np.zeros(4)
+        for following in range(4):
+            capital = np.append(0.0, np.asarray(today.savings, float))
+            ratio = capital.sum() / labour.sum()
+            gross = 0.3 * model.productivity[following] * ratio**-0.7 + 1 - model.depreciation[following]
+            wage = 0.7 * model.productivity[following] * ratio**0.3
+            state = model.State(jnp.asarray(following, jnp.int32), jnp.asarray(capital, jnp.float32))
+            saved = np.append(np.asarray(solution.policy(state).savings, float), 0.0)
+            consumption = gross * capital + wage * labour - saved
+            total += rows[z, following] * gross * consumption[1:] ** -2.0
+        cash = np.asarray(model.cash(jax.tree.map(lambda leaf, t=t: leaf[t], states)), float)
+        consumption = cash[:-1] - np.asarray(today.savings, float)
+        error = (0.95 * total + np.asarray(today.multiplier, float)) ** -0.5 / consumption - 1
+        np.testing.assert_allclose(np.abs(error), certified[t], rtol=1e-3, atol=2e-5)
+
+
+def test_expectations_of_growth_do_not_depend_on_the_rule():
+    five, nine = (
+        solve(
+            Growth(shock=AR1(persistence=0.9, innovation_std=0.04, rule=GaussHermite(points))),
+            settings=replace(Growth().settings(), episodes=1000),
+        )
+        for points in (5, 9)
+    )
+    a, b = (s.simulate(500).savings_rate.values for s in (five, nine))
+    assert np.abs(a - b).max() < 5e-3
