@@ -31,10 +31,7 @@ def growth_by_endogenous_grid(model):
             value += w[m] * (alpha * np.exp(zz) * kk ** (alpha - 1) + 1 - delta) / c
         c = 1 / (beta * value)
         new = np.stack(
-            [
-                CubicSpline(np.log(c[:, j] + k), np.log(c[:, j]))(np.log(resources[:, j]))
-                for j in range(len(z))
-            ],
+            [CubicSpline(np.log(c[:, j] + k), np.log(c[:, j]))(np.log(resources[:, j])) for j in range(len(z))],
             axis=1,
         )
         gap, log_c = np.abs(new - log_c).max(), new
@@ -110,9 +107,7 @@ def three_generations_by_time_iteration(model, points=41):
                     lambda s, s1=s1: marginal_values(z, s1, s, table)[1] - (second - s) ** -gamma,
                     second - 1e-9,
                 )
-                s1 = bisect(
-                    lambda s, s2=s2: marginal_values(z, s, s2, table)[0] - (first - s) ** -gamma, first - 1e-9
-                )
+                s1 = bisect(lambda s, s2=s2: marginal_values(z, s, s2, table)[0] - (first - s) ** -gamma, first - 1e-9)
             new1[z], new2[z] = s1, s2
         a1, a2 = new1, new2
         gap = max(np.abs(a1 - old1).max(), np.abs(a2 - old2).max())

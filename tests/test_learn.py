@@ -83,9 +83,7 @@ def test_two_players_find_the_saddle_point():
     players = {"x": jnp.asarray(0.0), "y": jnp.asarray(0.0)}
     rates = {"x": optax.sgd(0.1), "y": optax.sgd(0.05)}
     optimizer = optax.partition(rates, {"x": "x", "y": "y"})
-    settings = LearnSettings(
-        episodes=2000, check_every=100, targets=(Target("gradient", max=1e-5),), batch_size=1
-    )
+    settings = LearnSettings(episodes=2000, check_every=100, targets=(Target("gradient", max=1e-5),), batch_size=1)
     run = learn(Game(), players, (), optimizer, settings, key=key_of(0))
     assert run.outcome is Outcome.REACHED
     assert int(run.state.episode) < 2000
@@ -118,9 +116,7 @@ def host_run(episodes, folder=None, resume=False):
     world = {"buffer": jnp.zeros(512), "count": jnp.zeros((), jnp.int32)}
     settings = LearnSettings(episodes=episodes, batch_size=16, check_every=10, checkpoint_seconds=0.0)
     optimizer = adam(0.02, schedule=constant)
-    return learn(
-        HostReplay(), jnp.zeros(()), world, optimizer, settings, key=key_of(0), folder=folder, resume=resume
-    )
+    return learn(HostReplay(), jnp.zeros(()), world, optimizer, settings, key=key_of(0), folder=folder, resume=resume)
 
 
 def test_host_environment_learns_and_resumes_bit_for_bit(tmp_path):

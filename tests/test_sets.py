@@ -48,9 +48,7 @@ def test_complementarity_holds_exactly_and_both_sides_are_reached():
     assert bool(jnp.any(slack > 2.4)) and bool(jnp.any(multiplier > 20))
 
 
-@pytest.mark.parametrize(
-    "make", [lambda: Interval(0.0, 1.0), lambda: HalfLine(), lambda: Complement(0.0, 1.0)]
-)
+@pytest.mark.parametrize("make", [lambda: Interval(0.0, 1.0), lambda: HalfLine(), lambda: Complement(0.0, 1.0)])
 def test_gradients_of_sets_are_finite_everywhere(make):
     gradient = jax.vmap(jax.grad(lambda x: sum(make().values("x", x).values())))(RAW)
     assert jnp.all(jnp.isfinite(gradient))
@@ -84,9 +82,7 @@ def test_relobralo_matches_a_hand_worked_step():
 
 
 def test_scaling_does_not_explode_where_nothing_varies():
-    data = jnp.stack(
-        [jnp.zeros(50), jnp.full(50, 7.0), jnp.linspace(-1, 1, 50), 1e-12 * jnp.arange(50)], axis=1
-    )
+    data = jnp.stack([jnp.zeros(50), jnp.full(50, 7.0), jnp.linspace(-1, 1, 50), 1e-12 * jnp.arange(50)], axis=1)
     scaled = jax.vmap(Scaling.of(data))(data)
     assert jnp.all(jnp.abs(scaled) <= 6.0)
     assert jnp.all(scaled[:, 0] == 0)

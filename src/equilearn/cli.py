@@ -105,7 +105,8 @@ def _solve(arguments: list[str]) -> int:
         return 0
     kind = find(target)
     model = _default(kind, target)
-    for _ in range(2):  # the settings a model recommends may depend on its parameters
+
+    def parse(model: Any) -> Any:
         command = dataclasses.make_dataclass(
             "Solve",
             [
@@ -120,8 +121,9 @@ def _solve(arguments: list[str]) -> int:
             ],
         )
         command.__doc__ = kind.__doc__
-        parsed = _parse(command, f"solve {target}", flags)
-        model = parsed.model
+        return _parse(command, f"solve {target}", flags)
+
+    parsed = parse(parse(model).model)  # twice: the settings a model recommends may depend on its parameters
     folder = parsed.out or _new_folder(target)
     print(f"Solving {target}; everything goes to {folder}", flush=True)
     from equilearn.runs import begin

@@ -37,11 +37,9 @@ def scale_by_progress(learning_rate: float, schedule: Schedule) -> optax.Gradien
     The sign is left to the transformation it is chained to.
     """
 
-    def update(
-        updates: optax.Updates, state: optax.EmptyState, params: Any = None, *, progress: Any, **_: Any
-    ) -> tuple[optax.Updates, optax.EmptyState]:
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
         del params
-        rate = learning_rate * schedule(jnp.asarray(progress, jnp.float32))
+        rate = learning_rate * schedule(jnp.asarray(extra["progress"], jnp.float32))
         return jax.tree.map(lambda u: rate.astype(u.dtype) * u, updates), state
 
     return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
@@ -51,9 +49,7 @@ def adam(
     learning_rate: float = 1e-3, *, schedule: Schedule = cosine, clip: float = 1.0
 ) -> optax.GradientTransformationExtraArgs:
     """Adam (Kingma and Ba, 2015) on gradients clipped to the global norm `clip`."""
-    return optax.chain(
-        optax.clip_by_global_norm(clip), optax.adam(1.0), scale_by_progress(learning_rate, schedule)
-    )
+    return optax.chain(optax.clip_by_global_norm(clip), optax.adam(1.0), scale_by_progress(learning_rate, schedule))
 
 
 def muon(

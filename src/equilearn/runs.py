@@ -51,9 +51,7 @@ def begin(
         UserError: the folder holds a run already, or cannot be written.
     """
     if (folder / SETTINGS).exists():
-        raise UserError(
-            f"{folder}: holds a run already; `equilearn resume {folder}`, or choose another --out."
-        )
+        raise UserError(f"{folder}: holds a run already; `equilearn resume {folder}`, or choose another --out.")
     check_model(model)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,9 +62,7 @@ def begin(
         folder / SETTINGS,
         {"problem": problem, "model": encode(model), "settings": encode(settings), "seed": seed},
     )
-    return finish(
-        problem, solve(model, seed=seed, settings=settings, folder=folder, resume=True, live=live), folder
-    )
+    return finish(problem, solve(model, seed=seed, settings=settings, folder=folder, resume=True, live=live), folder)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class AnalyticOLG(Model):
     """Total factor productivity in each state of the chain."""
     depreciation: tuple[float, ...] = (0.5, 0.5, 0.9, 0.9)
     """Depreciation in each state of the chain."""
-    shock: MarkovChain = MarkovChain(((0.25, 0.25, 0.25, 0.25),) * 4)
+    shock: MarkovChain = MarkovChain(((0.25,) * 4,) * 4)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     class State(NamedTuple):
         """Index of the shock, and capital of every generation but the newborn."""
@@ -47,9 +47,7 @@ class AnalyticOLG(Model):
             raise UserError(f"AnalyticOLG.generations: must be at least 2, not {self.generations}.")
         for name in ("productivity", "depreciation"):
             if len(getattr(self, name)) != self.shock.states:
-                raise UserError(
-                    f"AnalyticOLG.{name}: must have {self.shock.states} values, one for each shock."
-                )
+                raise UserError(f"AnalyticOLG.{name}: must have {self.shock.states} values, one for each shock.")
 
     @property
     def exact_savings_rate(self) -> Float[np.ndarray, " savers"]:

@@ -3,12 +3,15 @@
 Azinovic, Gaegauf and Scheidegger (working paper of 24 May 2019, sections 3 to 6), the economy of the course. Each of
 the N generations alive (legend: s = 1..N) supplies labour l_s, holds capital k_s, and saves a_s >= limit:
 
-    max E sum_s discount^s u(c_s),  u'(c) = c^-risk_aversion,   c_s = R k_s + w l_s - a_s,   k'_{s+1} = a_s,  k'_1 = a_N = 0
-    output = z K^alpha L^(1-alpha) + (1 - d) K,   R = alpha z (K/L)^(alpha-1) + 1 - d,   w = (1 - alpha) z (K/L)^alpha
+    max E sum_s discount^s u(c_s),   u'(c) = c^-risk_aversion
+    c_s = R k_s + w l_s - a_s,   k'_{s+1} = a_s,   k'_1 = a_N = 0
+    output = z K^alpha L^(1-alpha) + (1 - d) K
+    R = alpha z (K/L)^(alpha-1) + 1 - d,   w = (1 - alpha) z (K/L)^alpha
     u'(c_s) = discount E[R' u'(c'_{s+1})] + multiplier_s,   multiplier_s (a_s - limit) = 0
 
 Productivity z and depreciation d are functions of a Markov chain (in the paper's calibration the product of two
-independent ones, with depreciation the slow index). The labour profile is the paper's (ages 21 to 80), stretched over the N generations.
+independent ones, with depreciation the slow index). The labour profile is the paper's
+(ages 21 to 80), stretched over the N generations.
 """
 
 from typing import Any, NamedTuple
@@ -52,7 +55,7 @@ class OLG(Model):
     """Total factor productivity in each state of the chain."""
     depreciation: tuple[float, ...] = (0.5, 0.5, 0.9, 0.9)
     """Depreciation in each state of the chain."""
-    shock: MarkovChain = MarkovChain.product(
+    shock: MarkovChain = MarkovChain.product(  # pyright: ignore[reportIncompatibleVariableOverride]
         slow=((0.98, 0.02), (0.25, 0.75)),  # depreciation
         fast=((0.5, 0.5), (0.5, 0.5)),  # productivity
     )
@@ -121,9 +124,7 @@ class OLG(Model):
 
     def prices(self, state: State) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Return the gross return on capital and the wage."""
-        gross_return, wage = self.prices_at(
-            jnp.maximum(jnp.sum(state.capital) / self.labour.sum(), LEAST_CAPITAL)
-        )
+        gross_return, wage = self.prices_at(jnp.maximum(jnp.sum(state.capital) / self.labour.sum(), LEAST_CAPITAL))
         return gross_return[state.shock], wage[state.shock]
 
     def cash(self, state: State) -> Float[Array, " N"]:
@@ -184,11 +185,12 @@ class OLG(Model):
 
     def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
         """Label generations by age."""
-        every = dict.fromkeys(("capital", "consumption", "income", "financial_wealth"), ("age", self.ages))
-        savers = dict.fromkeys(
-            ("savings", "multiplier", "euler", "complementarity"), ("saver_age", self.ages[:-1])
-        )
-        return every | savers
+        names = {
+            "age": ("capital", "consumption", "income", "financial_wealth"),
+            "saver_age": ("savings", "multiplier", "euler", "complementarity"),
+        }
+        labels = {"age": self.ages, "saver_age": self.ages[:-1]}
+        return {name: (axis, labels[axis]) for axis, group in names.items() for name in group}
 
     def settings(self) -> SolveSettings:
         """Return settings found by measurement; the targets are tighter than the published accuracy (Table 3)."""

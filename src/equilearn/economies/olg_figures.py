@@ -63,9 +63,7 @@ def _savings(model: OLG, simulation: xr.Dataset) -> Figure:
         savings = simulation["savings"].sel(saver_age=age).values[every]
         for z in range(model.shock.states):
             here = shock == z
-            axis.plot(
-                income[here], savings[here], ".", markersize=2.5, color=COLOURS[z % 6], label=f"shock {z + 1}"
-            )
+            axis.plot(income[here], savings[here], ".", markersize=2.5, color=COLOURS[z % 6], label=f"shock {z + 1}")
         axis.set(xlabel="income (cash on hand)", ylabel="savings", title=f"age {age}")
     axes.flat[0].legend(frameon=False, fontsize=8, markerscale=4)
     return figure
@@ -94,17 +92,11 @@ def figures(
         "Euler errors by age: log10 of the absolute relative error": _profile(
             model, errors["euler"], "log10 |Euler error|", log=True
         ),
-        "Mean wealth and consumption by age and shock: lines ours, crosses published": _by_shock(
-            model, simulation
-        ),
+        "Mean wealth and consumption by age and shock: lines ours, crosses published": _by_shock(model, simulation),
         "Savings against income: ages of the course's figure, by shock": _savings(model, simulation),
         "Capital by age: holdings at the beginning of the period": _profile(
             model, simulation["capital"].values, "capital"
         ),
-        "Multipliers by age: of the borrowing limit": _profile(
-            model, simulation["multiplier"].values, "multiplier"
-        ),
-        "Consumption by age: all shocks pooled": _profile(
-            model, simulation["consumption"].values, "consumption"
-        ),
+        "Multipliers by age: of the borrowing limit": _profile(model, simulation["multiplier"].values, "multiplier"),
+        "Consumption by age: all shocks pooled": _profile(model, simulation["consumption"].values, "consumption"),
     }

@@ -49,8 +49,7 @@ def table(summary: Mapping[str, Mapping[str, float]]) -> str:
     width = max(map(len, summary), default=5)
     head = " " * width + "".join(f"{column:>11}" for column in columns)
     lines = [
-        f"{name:<{width}}" + "".join(f"{row[column]:11.2e}" for column in columns)
-        for name, row in summary.items()
+        f"{name:<{width}}" + "".join(f"{row[column]:11.2e}" for column in columns) for name, row in summary.items()
     ]
     return "\n".join([head, *lines])
 

@@ -31,17 +31,13 @@ def check_model(model: Any) -> tuple[str, ...]:
         UserError: something about the model is wrong.
     """
     if isinstance(model, type):
-        raise UserError(
-            f"{model.__name__}: pass an instance of the model, {model.__name__}(), not the class."
-        )
+        raise UserError(f"{model.__name__}: pass an instance of the model, {model.__name__}(), not the class.")
     if not isinstance(model, Model):
         raise UserError(f"{type(model).__name__} is no equilearn.Model; derive your class from it.")
     try:
         hash(model)
     except TypeError as error:
-        raise UserError(
-            f"{model.name}: a parameter is mutable ({error}); use tuples instead of lists."
-        ) from None
+        raise UserError(f"{model.name}: a parameter is mutable ({error}); use tuples instead of lists.") from None
     return _check(model)
 
 
@@ -64,9 +60,7 @@ def _check(model: Model) -> tuple[str, ...]:
     raw_size = _check_policies(model, state)
     features = _run(name, "features", lambda: model.features(state))
     if jnp.ndim(features) != 1:
-        raise UserError(
-            f"{name}.features: must return a vector, not an array of shape {jnp.shape(features)}."
-        )
+        raise UserError(f"{name}.features: must return a vector, not an array of shape {jnp.shape(features)}.")
     _check_finite(name, "features", {"features": features})
     decision = _run(name, "policies", lambda: assemble(model, state, jnp.zeros(raw_size)))
     _check_transition(model, state, decision)

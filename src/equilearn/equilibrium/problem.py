@@ -91,8 +91,7 @@ class EquilibriumProblem(Problem):
         logs = {name: symmetric(errors[name]) for name in self.equations}
         squares = {name: jnp.mean(logs[name] ** 2) for name in self.equations}
         tails = {
-            name: jnp.mean(logs[name] ** 4) / (jax.lax.stop_gradient(squares[name]) + 1e-20)
-            for name in self.equations
+            name: jnp.mean(logs[name] ** 4) / (jax.lax.stop_gradient(squares[name]) + 1e-20) for name in self.equations
         }
         terms = jnp.stack([squares[name] + self.settings.tail * tails[name] for name in self.equations])
         return jnp.sum(world.weights.values * terms), squares
@@ -108,9 +107,7 @@ class EquilibriumProblem(Problem):
         """Return the absolute errors on fresh periods of the paths that follow the model's own shocks."""
         policy = PolicyFunction(networks, world.scaling, self.model)
         states = jax.tree.map(lambda leaf: leaf[: self._faithful], world.states)
-        _, path = simulate_paths(
-            policy, states, self.settings.check_periods, key=key, restart=self.settings.restart
-        )
+        _, path = simulate_paths(policy, states, self.settings.check_periods, key=key, restart=self.settings.restart)
         return jax.tree.map(jnp.abs, errors_on(policy, flatten_path(path)))
 
     @property

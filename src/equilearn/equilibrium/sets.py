@@ -62,6 +62,10 @@ def _shape(*bounds: Any) -> tuple[int, ...]:
     return jnp.broadcast_shapes(*(getattr(bound, "shape", ()) for bound in bounds))
 
 
+def _between(lower: ArrayLike, upper: ArrayLike, share: Float[Array, "..."]) -> Float[Array, "..."]:
+    return jnp.asarray(lower) + (jnp.asarray(upper) - lower) * share
+
+
 class Real(FeasibleSet):
     """All real numbers: offset + scale x."""
 
@@ -75,7 +79,7 @@ class Real(FeasibleSet):
 
     def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """Return offset + scale x."""
-        return {name: self.offset + self.scale * raw}
+        return {name: jnp.asarray(self.offset + self.scale * raw)}
 
 
 class HalfLine(FeasibleSet):
@@ -91,7 +95,7 @@ class HalfLine(FeasibleSet):
 
     def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """Return lower + scale softplus(x)."""
-        return {name: self.lower + self.scale * jax.nn.softplus(jnp.maximum(raw, -LIMIT))}
+        return {name: jnp.asarray(self.lower + self.scale * jax.nn.softplus(jnp.maximum(raw, -LIMIT)))}
 
 
 class Interval(FeasibleSet):
@@ -113,7 +117,7 @@ class Interval(FeasibleSet):
     def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """Return lower + (upper - lower) sigmoid(x + b)."""
         share = jax.nn.sigmoid(soft_clip(raw) + jax.scipy.special.logit(self.start))
-        return {name: self.lower + (self.upper - self.lower) * share}  # pyright: ignore[reportOperatorIssue]
+        return {name: _between(self.lower, self.upper, share)}
 
 
 class Simplex(FeasibleSet):
@@ -129,7 +133,7 @@ class Simplex(FeasibleSet):
 
     def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """Return total softmax(x)."""
-        return {name: self.total * jax.nn.softmax(soft_clip(raw))}
+        return {name: jnp.asarray(self.total * jax.nn.softmax(soft_clip(raw)))}
 
 
 class Complement(FeasibleSet):
@@ -151,7 +155,7 @@ class Complement(FeasibleSet):
     scale: ArrayLike = 1.0
     multiplier: str = eqx.field(static=True, default="multiplier")
     start: ArrayLike = 0.25
-    """Share of the interval where a fresh network begins (unconstrained): added to the raw number as -log(1 - start)."""
+    """Share of the interval where a fresh network begins, unconstrained: adds -log(1 - start) to the raw number."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -167,6 +171,6 @@ class Complement(FeasibleSet):
         x = soft_clip(raw, SAVINGS_LIMIT) - jnp.log1p(-jnp.asarray(self.start))
         share = -jnp.expm1(-jax.nn.relu(x))
         return {
-            name: self.lower + (self.upper - self.lower) * share,  # pyright: ignore[reportOperatorIssue]
-            self.multiplier: self.scale * jax.nn.relu(-x),
+            name: _between(self.lower, self.upper, share),
+            self.multiplier: jnp.asarray(self.scale * jax.nn.relu(-x)),
         }

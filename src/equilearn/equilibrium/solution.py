@@ -79,9 +79,7 @@ class Solution:
         states = self.states(periods, burn_in=burn_in, seed=seed)
         return accuracy_on(self.policy_function, flatten_path(states))
 
-    def simulate(
-        self, periods: int = 10_000, *, burn_in: int = 2_000, paths: int = 1, seed: int = 1
-    ) -> xr.Dataset:
+    def simulate(self, periods: int = 10_000, *, burn_in: int = 2_000, paths: int = 1, seed: int = 1) -> xr.Dataset:
         """Return states, policies and definitions on fresh paths, labelled.
 
         Args:
@@ -122,7 +120,7 @@ class Solution:
         before = jax.tree.map(lambda leaf: leaf[0], self.states(1, burn_in=burn_in, paths=paths, seed=seed))
         key = jax.random.fold_in(key_of(seed), 0x12F)
         without, hit = _responses(self.policy_function, before, shock, periods, key)
-        gap = {name: hit[name] - without[name] for name in hit}
+        gap: dict[str, Any] = {name: hit[name] - without[name] for name in hit}
         for name, base in without.items():
             with np.errstate(divide="ignore", invalid="ignore"):
                 gap[f"{name}_percent"] = np.where(base == 0, np.nan, 100 * (hit[name] - base) / base)

@@ -87,6 +87,4 @@ def solve(
 def _check_names(argument: str, names: Mapping[str, float] | list[str], equations: tuple[str, ...]) -> None:
     for name in names:
         if name not in equations:
-            raise UserError(
-                f"{argument}: there is no error named {name!r}; this model has {', '.join(equations)}."
-            )
+            raise UserError(f"{argument}: there is no error named {name!r}; this model has {', '.join(equations)}.")

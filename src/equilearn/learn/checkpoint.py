@@ -39,7 +39,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _is_key(leaf: Any) -> bool:
-    return isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return isinstance(leaf, jax.Array) and jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _to_numpy(leaf: Any) -> np.ndarray:
@@ -102,8 +102,6 @@ def load_tree(path: Path, template: Tree) -> Tree:
                     f"{path}: {name} is {array.dtype}{list(array.shape)} in the file but "
                     f"{like.dtype}{list(like.shape)} here: other settings than those of the run."
                 )
-            new.append(
-                jax.random.wrap_key_data(array) if _is_key(leaf) else jax.numpy.asarray(array, array.dtype)
-            )
+            new.append(jax.random.wrap_key_data(array) if _is_key(leaf) else jax.numpy.asarray(array, array.dtype))
     dynamic, static = eqx.partition(template, eqx.is_array)
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(dynamic), new), static)

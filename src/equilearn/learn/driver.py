@@ -80,18 +80,13 @@ def origin(records: dict[str, np.ndarray], first_episode: int) -> str | None:
 
 
 def _numbers(summaries: Summaries) -> dict[str, dict[str, float]]:
-    return {
-        name: {figure: float(value) for figure, value in figures.items()}
-        for name, figures in summaries.items()
-    }
+    return {name: {figure: float(value) for figure, value in figures.items()} for name, figures in summaries.items()}
 
 
 def _validate(settings: LearnSettings, errors: list[str]) -> None:
     for target in settings.targets:
         if target.error not in errors:
-            raise UserError(
-                f"targets: there is no error named {target.error!r}; the errors are {', '.join(errors)}."
-            )
+            raise UserError(f"targets: there is no error named {target.error!r}; the errors are {', '.join(errors)}.")
 
 
 def _compile(
@@ -101,7 +96,8 @@ def _compile(
     extra = optax.with_extra_args_support(optimizer)
     if problem.generates_on_host:
         return host_call(extra, settings)
-    return eqx.filter_jit(compiled_call(extra, settings)).lower(problem, state).compile()
+    program: Any = eqx.filter_jit(compiled_call(extra, settings))
+    return program.lower(problem, state).compile()
 
 
 def learn(
@@ -158,9 +154,7 @@ def learn(
             where = origin(rows, int(state.episode)) or _bad_check(errors, int(new.episode))
             if where is not None:
                 outcome = Outcome.DIVERGED
-                message = (
-                    f"A number stopped being finite in {where}. Kept: the state of episode {state.episode}."
-                )
+                message = f"A number stopped being finite in {where}. Kept: the state of episode {state.episode}."
                 save()
                 break
             if not so_far.errors:
@@ -219,9 +213,7 @@ def _keep_best(
     return best
 
 
-def _finished(
-    state: LearnState, so_far: _Progress, settings: LearnSettings
-) -> tuple[Outcome | None, str | None]:
+def _finished(state: LearnState, so_far: _Progress, settings: LearnSettings) -> tuple[Outcome | None, str | None]:
     if settings.targets and score(settings.targets, so_far.errors) <= 1:
         return Outcome.REACHED, f"Every target was met at episode {state.episode}."
     if int(state.episode) >= settings.episodes:

@@ -27,9 +27,7 @@ Call = Callable[[Problem, LearnState], tuple[LearnState, Record, Summaries]]
 def finite_flags(prefix: str, tree: PyTree[Any]) -> dict[str, Bool[Array, ""]]:
     """Return, under the path of every inexact array in the tree, whether all of it is finite."""
     leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(tree, eqx.is_inexact_array))
-    return {
-        f"finite/{prefix}{jax.tree_util.keystr(path)}": jnp.all(jnp.isfinite(leaf)) for path, leaf in leaves
-    }
+    return {f"finite/{prefix}{jax.tree_util.keystr(path)}": jnp.all(jnp.isfinite(leaf)) for path, leaf in leaves}
 
 
 def batches(samples: int, settings: LearnSettings, *, key: PRNGKeyArray) -> Int[Array, "steps batch"]:
@@ -67,9 +65,7 @@ def learn_on(
         index, one_key = inputs
         batch = jax.tree.map(lambda leaf: leaf[index], data)
         (value, parts), gradient = jax.value_and_grad(loss, has_aux=True)(trained, batch, one_key)
-        updates, optimizer_state = optimizer.update(
-            gradient, optimizer_state, trained, progress=state.progress
-        )
+        updates, optimizer_state = optimizer.update(gradient, optimizer_state, trained, progress=state.progress)
         return (optax.apply_updates(trained, updates), optimizer_state), {"loss": value, **parts}
 
     (trained, optimizer_state), losses = jax.lax.scan(
@@ -144,9 +140,7 @@ def host_call(
     """Like `compiled_call` where the problem generates on the host: only the learning is compiled."""
 
     @eqx.filter_jit
-    def learn_once(
-        problem: Problem, state: LearnState, data: Data, key: PRNGKeyArray
-    ) -> tuple[LearnState, Record]:
+    def learn_once(problem: Problem, state: LearnState, data: Data, key: PRNGKeyArray) -> tuple[LearnState, Record]:
         return learn_on(problem, optimizer, settings, state, data, key=key)
 
     def call(problem: Problem, state: LearnState) -> tuple[LearnState, Record, Summaries]:

@@ -34,9 +34,7 @@ class Target:
     def ratio(self, summary: Mapping[str, float]) -> float:
         """Largest ratio of a measured figure to its bound: at most 1 where the target is met."""
         bounds = {"mean": self.mean, "max": self.max, "p999": self.p999}
-        return max(
-            (summary[name] / bound for name, bound in bounds.items() if math.isfinite(bound)), default=0.0
-        )
+        return max((summary[name] / bound for name, bound in bounds.items() if math.isfinite(bound)), default=0.0)
 
 
 def score(targets: tuple[Target, ...], summaries: Mapping[str, Mapping[str, float]]) -> float:

@@ -62,9 +62,7 @@ class MLP(eqx.Module):
         )
         self.activation, self.heads = activation, heads
 
-    def __call__(
-        self, x: Float[Array, " inputs"], head: Int[Array, ""] | int = 0
-    ) -> Float[Array, " outputs"]:
+    def __call__(self, x: Float[Array, " inputs"], head: Int[Array, ""] | int = 0) -> Float[Array, " outputs"]:
         """Return the output for one input vector, of one head."""
         for layer in self.layers[:-1]:
             x = self.activation(layer(x))

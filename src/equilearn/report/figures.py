@@ -22,12 +22,8 @@ def training(history: list[dict[str, Any]]) -> Figure | None:
     figure, axis = new_figure()
     episodes = [row["episode"] for row in history]
     for name, colour in zip(shown, COLOURS * len(shown), strict=False):
-        axis.plot(
-            episodes, [row[f"errors/{name}/mean"] for row in history], color=colour, label=f"{name}, mean"
-        )
-        axis.plot(
-            episodes, [row[f"errors/{name}/max"] for row in history], ":", color=colour, label=f"{name}, max"
-        )
+        axis.plot(episodes, [row[f"errors/{name}/mean"] for row in history], color=colour, label=f"{name}, mean")
+        axis.plot(episodes, [row[f"errors/{name}/max"] for row in history], ":", color=colour, label=f"{name}, max")
     axis.set(xlabel="episode", ylabel="error on fresh states", yscale="log")
     axis.legend(frameon=False, fontsize=8)
     return figure
@@ -51,9 +47,7 @@ def error_distribution(errors: Mapping[str, Float[np.ndarray, ...]]) -> Figure |
 
 def paths(simulation: xr.Dataset, *, periods: int = 200, most: int = 6) -> Figure | None:
     """Return the first periods of the simulation's scalar variables; None where there are none."""
-    names = [str(n) for n in simulation.data_vars if simulation[n].dims == ("period",) and n != "shock"][
-        :most
-    ]
+    names = [str(n) for n in simulation.data_vars if simulation[n].dims == ("period",) and n != "shock"][:most]
     if not names:
         return None
     columns = min(2, len(names))
@@ -65,9 +59,7 @@ def paths(simulation: xr.Dataset, *, periods: int = 200, most: int = 6) -> Figur
         axis.ticklabel_format(useOffset=False)
         spread, level = np.ptp(simulation[name].values), np.abs(simulation[name].values).max()
         if spread < 1e-3 * level:  # a constant: do not magnify rounding
-            axis.set_ylim(
-                sorted((0.9 * simulation[name].values.mean(), 1.1 * simulation[name].values.mean()))
-            )
+            axis.set_ylim(sorted((0.9 * simulation[name].values.mean(), 1.1 * simulation[name].values.mean())))
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     for axis in axes[-1]:

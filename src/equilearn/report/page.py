@@ -22,18 +22,21 @@ TRUSTED = {"mean": 1e-3, "p999": 1e-2}
 """Where a model asks for nothing else: bounds on every error of a solution that is called accurate."""
 
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
 <title>{{ problem }}: equilearn report</title>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 h1 { margin-bottom: 0; } h2 { margin-top: 2rem; font-size: 1.2rem; } .lead { color: #555; margin-top: 0; }
 .verdict { border-left: 6px solid {{ colour }}; background: #f6f6f6; padding: .8rem 1.2rem; margin: 1rem 0; }
-.verdict b { font-size: 1.15rem; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.verdict b { font-size: 1.15rem; } 
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } .wide { overflow-x: auto; }
 .figures { display: grid; grid-template-columns: repeat(2, 1fr); gap: 1.5rem; align-items: end; }
 @media (max-width: 50rem) { .figures { grid-template-columns: 1fr; } }
-figure { margin: 0; } figure.broad { grid-column: 1 / -1; } img { max-width: 100%; } figcaption { color: #555; font-size: .9rem; }
+figure { margin: 0; } figure.broad { grid-column: 1 / -1; } img { max-width: 100%; }
+figcaption { color: #555; font-size: .9rem; }
 details { margin: 1rem 0; } pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; font-size: .85rem; }
 </style></head><body>
 <h1>{{ problem }}</h1><p class="lead">{{ description }}</p>
