@@ -91,4 +91,4 @@ class Growth(Model):
 
     def settings(self) -> SolveSettings:
         """A smooth policy of two variables: a small network."""
-        return SolveSettings(episodes=6000, width=32)
+        return SolveSettings(episodes=12_000, width=32, learning_rate=0.02, weight_decay=0.01)

@@ -14,7 +14,7 @@ from equilearn.equilibrium.model import (
     Model,
     PolicyFunction,
     assemble,
-    equation_errors,
+    expectation,
     heads,
     shock_of,
 )
@@ -124,7 +124,8 @@ def _check_policies(model: Model, state: Any) -> int:
     given = [one for key, feasible in sets.items() for one in feasible.names(key)]
     _check_names(name, "policies", "Policy", given, model.Policy._fields)  # pyright: ignore[reportAttributeAccessIssue]
     for key, feasible in sets.items():
-        _check_finite(name, "policies", {f"a bound of {key}": leaf for leaf in jax.tree.leaves(feasible)})
+        for leaf in jax.tree.leaves(feasible):
+            _check_finite(name, "policies", {f"a bound of {key}": leaf})
         lower, upper = getattr(feasible, "lower", None), getattr(feasible, "upper", None)
         if lower is not None and upper is not None and not np.all(np.asarray(lower) < np.asarray(upper)):
             raise UserError(
@@ -162,7 +163,9 @@ def _check_errors(model: Model, state: Any, features: int, raw_size: int) -> tup
     def evaluate(state: Any) -> dict[str, Any]:
         network = MLP(features, raw_size, width=4, depth=1, heads=heads(model), key=jax.random.key(0))
         x = model.features(state)
-        errors = equation_errors(PolicyFunction(network, Scaling(x, jnp.ones_like(x)), model), state)
+        policy = PolicyFunction(network, Scaling(x, jnp.ones_like(x)), model)
+        decision = policy(state)
+        errors = model.errors(state, decision, expectation(policy, state, decision))
         if not isinstance(errors, dict) or not errors:
             raise UserError("must return a dictionary of named errors with at least one entry.")
         return errors

@@ -26,8 +26,10 @@ from equilearn.equilibrium.simulation import initial_states, simulate_paths
 from equilearn.learn import Problem
 from equilearn.networks import MLP, Scaling
 
-SCALING_SHARE = 0.1
-"""Share of the episodes during which the input scaling follows the data."""
+SCALING_SHARE = 0.2
+"""Share of the episodes during which the input scaling follows the data; later it stays as it is."""
+SCALING_RATE = 0.1
+"""How fast it follows: the weight of an episode's data, so that a wild beginning is forgotten."""
 
 
 class Economies(eqx.Module):
@@ -58,7 +60,7 @@ class EquilibriumProblem(Problem):
         _, path = simulate_paths(policy, states, 20, key=path_key)
         return Economies(
             states=states,
-            scaling=wide.blend(self._scaling_of(flatten_path(path)), 0.5),
+            scaling=wide.follow(jax.vmap(self.model.features)(flatten_path(path)), 0.5),
             weights=fixed(jnp.asarray([weights.get(name, 1.0) for name in self.equations], jnp.float32)),
             episode=jnp.zeros((), jnp.int32),
         )
@@ -76,9 +78,10 @@ class EquilibriumProblem(Problem):
             restart=self.settings.restart,
         )
         data = flatten_path(path)
-        horizon = max(1.0, SCALING_SHARE * self.settings.episodes)
-        rate = 0.1 * jnp.maximum(0.0, 1.0 - world.episode / horizon)
-        scaling = world.scaling.blend(self._scaling_of(data), rate)
+        states = self._bring_back(states, world.scaling, key=jax.random.fold_in(key, 1))
+        follows = world.episode < SCALING_SHARE * self.settings.episodes
+        rate = jnp.where(follows, SCALING_RATE, 0.0)
+        scaling = world.scaling.follow(jax.vmap(self.model.features)(data), rate)
         return data, Economies(states, scaling, world.weights, world.episode + 1)
 
     def loss(
@@ -110,13 +113,18 @@ class EquilibriumProblem(Problem):
         _, path = simulate_paths(policy, states, self.settings.check_periods, key=key, restart=self.settings.restart)
         return jax.tree.map(jnp.abs, errors_on(policy, flatten_path(path)))
 
+    def _bring_back(self, states: Any, scaling: Scaling, *, key: PRNGKeyArray) -> Any:
+        """Return the economies with those that ran away, as a policy still learning may, in initial states again."""
+        lost = jax.vmap(lambda state: scaling.blind(self.model.features(state)))(states)
+        fresh = initial_states(self.model, self.settings.paths, key=key)
+        return jax.tree.map(
+            lambda new, old: jnp.where(lost.reshape(-1, *[1] * (new.ndim - 1)), new, old), fresh, states
+        )
+
     @property
     def _faithful(self) -> int:
         """Number of paths whose shocks are the model's own."""
         return max(1, round(self.settings.paths * (1 - self.settings.exploration)))
-
-    def _scaling_of(self, states: Any) -> Scaling:
-        return Scaling.of(jax.vmap(self.model.features)(states))
 
 
 def symmetric(error: Float[Array, ...]) -> Float[Array, ...]:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import Array, Key, PRNGKeyArray
 
 from equilearn.equilibrium.accuracy import Accuracy, accuracy_on
 from equilearn.equilibrium.encoding import decode, decode_model, encode
@@ -96,7 +96,7 @@ class Solution:
         return self.label(values, lead).assign_coords(period=np.arange(periods))
 
     def impulse_response(
-        self, shock: float, *, periods: int = 25, paths: int = 10_000, burn_in: int = 200, seed: int = 1
+        self, shock: int | float, *, periods: int = 25, paths: int = 10_000, burn_in: int = 200, seed: int = 1
     ) -> xr.Dataset:
         """Return the mean response of every variable to a shock, relative to the same paths without it.
 
@@ -238,7 +238,7 @@ def _observe(policy: PolicyFunction, states: Any) -> dict[str, Array]:
 
 @eqx.filter_jit
 def _responses(
-    policy: PolicyFunction, before: Any, shock: float, periods: int, key: PRNGKeyArray
+    policy: PolicyFunction, before: Any, shock: int | float, periods: int, key: PRNGKeyArray
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """Return the means of every variable without and with the shock forced in period 0."""
     model = policy.model
@@ -250,7 +250,7 @@ def _responses(
     def means(states: Any) -> dict[str, Array]:
         return jax.tree.map(lambda leaf: jnp.mean(leaf, 0), jax.vmap(lambda s: observe(policy, s))(states))
 
-    def follow(states: Any, keys: PRNGKeyArray) -> tuple[Any, dict[str, Array]]:
+    def follow(states: Any, keys: Key[Array, " paths"]) -> tuple[Any, dict[str, Array]]:
         shocks = jax.vmap(draw)(states, keys)
         following = jax.vmap(lambda s, e: model.transition(s, policy(s), e))(states, shocks)
         return following, means(following)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 BOUND = 6.0
 
@@ -35,8 +35,25 @@ class Scaling(eqx.Module):
         square = (1 - rate) * self.square + rate * other.square + rate * (1 - rate) * gap**2
         return Scaling(self.mean + rate * gap, square)
 
+    @property
+    def spread(self) -> Float[Array, " inputs"]:
+        """What inputs are divided by, above zero."""
+        spread = jnp.sqrt(self.square) + 0.01 * jnp.abs(self.mean)
+        return jnp.where(spread > 1e-6, spread, 1.0)
+
+    def follow(self, data: Float[Array, "samples inputs"], rate: Float[Array, ""] | float) -> Scaling:
+        """Return the scaling moved towards that of new data, in which values far outside count as at the bound.
+
+        Without the bound, a few runaway paths of a policy that is still learning would take the scale with them,
+        and every ordinary state would look the same to the network.
+        """
+        reach = BOUND * self.spread
+        return self.blend(Scaling.of(jnp.clip(data, self.mean - reach, self.mean + reach)), rate)
+
+    def blind(self, x: Float[Array, " inputs"]) -> Bool[Array, ""]:
+        """Return whether an input is so far outside that the network could not tell it from others there."""
+        return jnp.any(~(jnp.abs(x - self.mean) < 2 * BOUND * self.spread))
+
     def __call__(self, x: Float[Array, " inputs"]) -> Float[Array, " inputs"]:
         """Return scaled inputs, each within (-BOUND, BOUND)."""
-        spread = jnp.sqrt(self.square) + 0.01 * jnp.abs(self.mean)
-        spread = jnp.where(spread > 1e-6, spread, 1.0)
-        return BOUND * jnp.tanh((x - self.mean) / (BOUND * spread))
+        return BOUND * jnp.tanh((x - self.mean) / (BOUND * self.spread))

@@ -29,7 +29,7 @@ PAGE = """<!doctype html>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 h1 { margin-bottom: 0; } h2 { margin-top: 2rem; font-size: 1.2rem; } .lead { color: #555; margin-top: 0; }
 .verdict { border-left: 6px solid {{ colour }}; background: #f6f6f6; padding: .8rem 1.2rem; margin: 1rem 0; }
-.verdict b { font-size: 1.15rem; } 
+.verdict b { font-size: 1.15rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } .wide { overflow-x: auto; }

@@ -1,0 +1,41 @@
+"""A model of a user's own: saving under uncertain income with a borrowing limit (income fluctuation problem)."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from equilearn import Complement, Expect, MarkovChain, Model, euler_error
+
+
+class Saver(Model):
+    """A household with a borrowing limit and two levels of income."""
+
+    discount: float = 0.92
+    gross_return: float = 1.03
+    income: tuple[float, ...] = (0.7, 1.3)
+    shock: MarkovChain = MarkovChain(((0.8, 0.2), (0.2, 0.8)))
+
+    class State(NamedTuple):
+        shock: Array
+        assets: Array
+
+    class Policy(NamedTuple):
+        savings: Array
+        multiplier: Array
+
+    def initial(self, key):
+        return self.State(self.shock.initial, jnp.asarray(0.5))
+
+    def cash(self, state):
+        return self.gross_return * state.assets + jnp.asarray(self.income)[state.shock]
+
+    def policies(self, state):
+        return {"savings": Complement(0.0, self.cash(state), scale=1 / self.cash(state))}
+
+    def transition(self, state, policy, shock):
+        return self.State(shock, policy.savings)
+
+    def errors(self, state, policy, expect: Expect):
+        value = self.discount * expect(lambda s, p: self.gross_return / (self.cash(s) - p.savings))
+        return {"euler": euler_error(value + policy.multiplier, self.cash(state) - policy.savings, 1.0)}
