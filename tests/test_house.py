@@ -20,6 +20,7 @@ ALLOWED = {
     "report": {"errors", "learn", "equilibrium"},
     "runs": {"errors", "learn", "equilibrium", "economies", "report"},
     "cli": {"errors", "learn", "equilibrium", "economies", "runs"},
+    "__main__": {"cli"},
 }
 """What each part may import of the package; `equilearn` itself (its version) is open to all."""
 

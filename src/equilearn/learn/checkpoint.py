@@ -27,7 +27,7 @@ Tree = TypeVar("Tree")
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that at any moment either the old or the new content is there, also after a power cut."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.part")
     try:
         with temporary.open("wb") as file:
             file.write(content)

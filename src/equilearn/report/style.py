@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -34,7 +34,7 @@ def png(figure: Figure) -> bytes:
 
 
 def bands(
-    axis: Axes, x: Float[np.ndarray, " x"], samples: Float[np.ndarray, "samples x"], *, log: bool = False
+    axis: Axes, x: Real[np.ndarray, " x"], samples: Float[np.ndarray, "samples x"], *, log: bool = False
 ) -> None:
     """Draw mean, median and the bands between the percentiles 10 and 90, and 0.1 and 99.9, of samples at each x."""
     low, p10, median, p90, high = np.percentile(samples, [0.1, 10, 50, 90, 99.9], axis=0)

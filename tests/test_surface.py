@@ -1,0 +1,147 @@
+"""The command line as a user meets it: run folders, resuming after SIGKILL, models of one's own."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import equilearn as eq
+from equilearn import cli
+
+HERE = Path(__file__).parent
+COMMAND = [sys.executable, "-m", "equilearn"]
+QUICK = ["--episodes", "100", "--width", "8", "--depth", "1"]
+
+
+def test_list_names_every_economy(capsys):
+    assert cli.run(["list"]) == 0
+    output = capsys.readouterr().out
+    for name in ("olg", "analytic-olg", "brock-mirman", "growth"):
+        assert re.search(rf"^  {name} +\w", output, re.M)
+
+
+def test_list_answers_within_two_seconds():
+    start = time.perf_counter()
+    subprocess.run([*COMMAND, "list"], check=True, capture_output=True)
+    assert time.perf_counter() - start < 2
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "six"
+    flags = ["--generations", "6", "--borrowing-limit", "-0.1", "--seed", "3", "--out", str(folder)]
+    assert cli.run(["solve", "olg", *flags, *QUICK]) == 0
+    return folder
+
+
+def test_a_run_folder_holds_what_it_should(run):
+    names = {path.name for path in run.iterdir()}
+    assert names == {
+        "settings.json", "result.json", "metrics.jsonl", "tensorboard", "last.npz", "best.npz",
+        "solution.npz", "figures", "report.html",
+    }  # fmt: skip
+    assert any((run / "tensorboard").iterdir())
+    result = json.loads((run / "result.json").read_text())
+    assert result["problem"] == "olg" and result["outcome"] == "exhausted"
+    assert result["episodes"] == 100 and result["gradient_steps"] == 200 and result["seconds"] > 0
+    assert set(result["accuracy"]["euler"]) == {"mean", "max", "0.1", "10", "50", "90", "99", "99.9"}
+    assert result["settings"]["model"]["generations"] == 6
+    assert result["settings"]["model"]["borrowing_limit"] == -0.1
+    assert result["settings"]["seed"] == 3
+    assert {"python", "jax", "equilearn"} <= result["versions"].keys()
+
+
+def test_the_report_is_self_contained_and_says_whether_to_trust(run):
+    page = (run / "report.html").read_text()
+    assert "Not accurate enough" in page
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+    figures = {path.name for path in (run / "figures").iterdir()}
+    assert len(figures) == 9
+    assert page.count("data:image/png;base64,") == 9
+
+
+def test_evaluate_and_simulate_use_the_saved_parameters(run, capsys):
+    assert cli.run(["evaluate", str(run), "--periods", "50", "--burn-in", "10"]) == 0
+    assert capsys.readouterr().out.strip() == str(eq.load(run).accuracy(50, burn_in=10)).strip()
+    assert cli.run(["simulate", str(run), "--periods", "30", "--burn-in", "10"]) == 0
+    import xarray as xr
+
+    with xr.open_dataset(run / "simulation.nc", engine="scipy") as path:
+        assert path.capital.shape == (30, 6)
+    (run / "simulation.nc").unlink()
+
+
+def test_resuming_a_finished_run_changes_nothing(run):
+    before = (run / "solution.npz").read_bytes()
+    assert cli.run(["resume", str(run)]) == 0
+    assert (run / "solution.npz").read_bytes() == before
+
+
+def test_a_users_own_model_is_solved_with_the_same_command(tmp_path):
+    target, folder = f"{HERE / 'user_model.py'}:Saver", tmp_path / "own"
+    assert cli.run(["solve", target, "--discount", "0.9", "--out", str(folder), *QUICK]) == 0
+    stored = json.loads((folder / "result.json").read_text())
+    assert stored["problem"] == "Saver" and stored["settings"]["model"]["discount"] == 0.9
+    assert cli.run(["evaluate", str(folder)]) == 2, "a folder never says which code to run"
+    assert cli.run(["evaluate", str(folder), "--model", target, "--periods", "20"]) == 0
+    assert cli.run(["resume", str(folder), "--model", target]) == 0
+
+
+def test_importing_solves_nothing():
+    code = "import equilearn.economies.olg, equilearn.economies.growth, equilearn.runs"
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert time.perf_counter() - start < 10
+
+
+def solve_flags(folder):
+    return [
+        *COMMAND, "solve", "brock-mirman", "--episodes", "1200", "--width", "64", "--check-every", "20",
+        "--checkpoint-seconds", "0.05", "--out", str(folder),
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_a_run_ends_bit_for_bit_where_the_whole_one_ends(tmp_path):
+    """SIGKILL at random moments of the run, checkpoints included (one is written every 0.05 seconds)."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(solve_flags(whole), check=True, capture_output=True)
+    moments = random.Random(0)
+    kills = 0
+    for attempt in range(200):
+        command = solve_flags(killed) if attempt == 0 else [*COMMAND, "resume", str(killed)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        fresh = (killed / "last.npz").stat().st_mtime_ns if (killed / "last.npz").exists() else 0
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline and kills < 20:
+            path = killed / "last.npz"
+            if path.exists() and path.stat().st_mtime_ns != fresh:
+                break
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.05))
+        if kills < 20 and process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+            process.communicate()
+            continue
+        output = process.communicate()
+        assert process.returncode == 0, output
+        break
+    assert kills == 20, "the run must be long enough to be killed twenty times"
+    assert not list(killed.glob(".*.part"))
+    for name in ("last.npz", "solution.npz"):
+        with np.load(whole / name) as a, np.load(killed / name) as b:
+            arrays = [key for key in a.files if key != "header"]
+            assert arrays == [key for key in b.files if key != "header"]
+            for key in arrays:
+                assert a[key].tobytes() == b[key].tobytes(), (name, key)
+    episodes = [json.loads(line)["episode"] for line in (killed / "metrics.jsonl").read_text().splitlines()]
+    assert episodes == list(range(20, 1201, 20))
