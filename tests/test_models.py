@@ -159,9 +159,9 @@ WRONG_COMMANDS = {
     "solve": "give a model's NAME first",
     "solve olgg": "olgg: no such economy. There are olg",
     "solve nowhere.py:Model": "nowhere.py: no such file",
-    "solve {here}/user_model.py": "say which class of the file",
-    "solve {here}/user_model.py:Spender": "has no class Spender; its models are: Saver",
-    "solve {here}/user_model.py:Complement": "Complement is no equilearn.Model",
+    "solve {here}/saver.py": "say which class of the file",
+    "solve {here}/saver.py:Spender": "has no class Spender; its models are: Saver",
+    "solve {here}/saver.py:Complement": "Complement is no equilearn.Model",
     "solve {tmp}/broken.py:Model": "cannot be imported: SyntaxError",
     "solve olg --seed -1": "seed: must be between 0 and",
     "solve olg --borrowing-limit 1": "OLG.borrowing_limit: must be at most 0",
@@ -182,7 +182,7 @@ def test_wrong_commands_give_one_message(command, tmp_path, capsys):
     (tmp_path / "broken.py").write_text("class Model(:\n")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "settings.json").write_text("{}")
-    arguments = command.format(here=Path(__file__).parent, tmp=tmp_path).split()
+    arguments = command.format(here=Path(__file__).parents[1] / "examples", tmp=tmp_path).split()
     assert cli.run(arguments) == 2
     output = capsys.readouterr()
     assert WRONG_COMMANDS[command] in output.err

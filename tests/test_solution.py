@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from user_model import Saver
+from saver import Saver
 
 import equilearn as eq
 from equilearn.economies.brock_mirman import BrockMirman

@@ -16,7 +16,7 @@ import pytest
 import equilearn as eq
 from equilearn import cli
 
-HERE = Path(__file__).parent
+EXAMPLES = Path(__file__).parents[1] / "examples"
 COMMAND = [sys.executable, "-m", "equilearn"]
 QUICK = ["--episodes", "100", "--width", "8", "--depth", "1"]
 
@@ -86,7 +86,7 @@ def test_resuming_a_finished_run_changes_nothing(run):
 
 
 def test_a_users_own_model_is_solved_with_the_same_command(tmp_path):
-    target, folder = f"{HERE / 'user_model.py'}:Saver", tmp_path / "own"
+    target, folder = f"{EXAMPLES / 'saver.py'}:Saver", tmp_path / "own"
     assert cli.run(["solve", target, "--discount", "0.9", "--out", str(folder), *QUICK]) == 0
     stored = json.loads((folder / "result.json").read_text())
     assert stored["problem"] == "Saver" and stored["settings"]["model"]["discount"] == 0.9
