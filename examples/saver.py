@@ -1,6 +1,6 @@
 """Saving under uncertain income with a borrowing limit: the income fluctuation problem.
 
-    equilearn solve examples/saver.py:Saver
+equilearn solve examples/saver.py:Saver
 """
 
 from typing import NamedTuple

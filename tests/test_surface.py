@@ -28,10 +28,9 @@ def test_list_names_every_economy(capsys):
         assert re.search(rf"^  {name} +\w", output, re.M)
 
 
-def test_list_answers_within_two_seconds():
-    start = time.perf_counter()
-    subprocess.run([*COMMAND, "list"], check=True, capture_output=True)
-    assert time.perf_counter() - start < 2
+def test_listing_imports_nothing_slow():
+    code = "import sys; from equilearn.cli import run; run(['list']); assert not {'jax', 'numpy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +94,12 @@ def test_a_users_own_model_is_solved_with_the_same_command(tmp_path):
     assert cli.run(["resume", str(folder), "--model", target]) == 0
 
 
-def test_importing_solves_nothing():
-    code = "import equilearn.economies.olg, equilearn.economies.growth, equilearn.runs"
-    start = time.perf_counter()
+def test_importing_computes_nothing():
+    code = (
+        "import equilearn.economies.olg, equilearn.economies.growth, equilearn.runs;"
+        "from jax._src import xla_bridge; assert not xla_bridge._backends"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert time.perf_counter() - start < 10
 
 
 def solve_flags(folder):

@@ -114,12 +114,11 @@ class EquilibriumProblem(Problem):
         return jax.tree.map(jnp.abs, errors_on(policy, flatten_path(path)))
 
     def _bring_back(self, states: Any, scaling: Scaling, *, key: PRNGKeyArray) -> Any:
-        """Return the economies with those that ran away, as a policy still learning may, in initial states again."""
+        """Return the economies with those that ran away, as a policy still learning may, in the place of others."""
         lost = jax.vmap(lambda state: scaling.blind(self.model.features(state)))(states)
-        fresh = initial_states(self.model, self.settings.paths, key=key)
-        return jax.tree.map(
-            lambda new, old: jnp.where(lost.reshape(-1, *[1] * (new.ndim - 1)), new, old), fresh, states
-        )
+        other = jax.random.randint(key, lost.shape, 0, lost.shape[0])
+        source = jnp.where(lost & ~lost[other], other, jnp.arange(lost.shape[0]))
+        return jax.tree.map(lambda leaf: leaf[source], states)
 
     @property
     def _faithful(self) -> int:

@@ -33,9 +33,7 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def bands(
-    axis: Axes, x: Real[np.ndarray, " x"], samples: Float[np.ndarray, "samples x"], *, log: bool = False
-) -> None:
+def bands(axis: Axes, x: Real[np.ndarray, " x"], samples: Float[np.ndarray, "samples x"], *, log: bool = False) -> None:
     """Draw mean, median and the bands between the percentiles 10 and 90, and 0.1 and 99.9, of samples at each x."""
     low, p10, median, p90, high = np.percentile(samples, [0.1, 10, 50, 90, 99.9], axis=0)
     mean = samples.mean(axis=0)
