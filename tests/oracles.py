@@ -51,7 +51,7 @@ def three_generations_by_time_iteration(model, points=41):
     """
     alpha, beta, gamma = model.capital_share, model.discount, model.risk_aversion
     labour, total = model.labour, model.labour.sum()
-    tfp, delta = np.asarray(model.productivity)[:, None, None], np.asarray(model.depreciation)[:, None, None]
+    tfp, delta = np.asarray(model.productivity), np.asarray(model.depreciation)
     rows = np.asarray(model.shock.transition)
     two = np.linspace(0, 1, points) ** 2 * 0.08  # denser near zero, where the limit binds
     three = np.linspace(0.005, 0.35, points)
@@ -70,7 +70,7 @@ def three_generations_by_time_iteration(model, points=41):
     cash = []
     for z in range(states):
         gross, wage = prices(k2 + k3, z)
-        cash.append((wage[0] * labour[0], gross[0] * k2 + wage[0] * labour[1]))
+        cash.append((wage * labour[0], gross * k2 + wage * labour[1]))
     a1 = np.stack([0.1 * first for first, _ in cash])
     a2 = np.stack([0.4 * second for _, second in cash])
 
@@ -78,7 +78,7 @@ def three_generations_by_time_iteration(model, points=41):
         """Discounted expected marginal value of saving for generations one and two."""
         one = two_ = 0.0
         for following in range(states):
-            gross, wage = (price[0] for price in prices(s1 + s2, following))
+            gross, wage = prices(s1 + s2, following)
             c2 = gross * s1 + wage * labour[1] - interpolate(table[following], s1, s2)
             c3 = gross * s2 + wage * labour[2]
             one = one + rows[z, following] * gross * np.maximum(c2, 1e-8) ** -gamma

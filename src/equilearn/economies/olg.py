@@ -37,8 +37,9 @@ LEAST_CONSUMPTION = 0.05
 larger than income. Far below anything that happens in equilibrium (tested)."""
 REPAYMENT_CAPITAL = 0.3
 """Capital per unit of labour at whose prices (highest return, lowest wage) debt must be repayable out of wages."""
-LEAST_CAPITAL = 0.05
-"""Least capital per unit of labour in prices, for a policy that is still learning and borrows more than it saves."""
+LEAST_CAPITAL = 2e-3
+"""Least capital per unit of labour in prices, for a policy that is still learning and borrows more than it saves.
+Far below any equilibrium: the three-generation oracle noticed when it was not."""
 
 
 class OLG(Model):
