@@ -12,7 +12,7 @@ from equilearn.economies.analytic_olg import AnalyticOLG
 from equilearn.economies.brock_mirman import BrockMirman
 from equilearn.economies.growth import Growth
 from equilearn.economies.olg import OLG
-from equilearn.economies.olg_figures import PUBLISHED, PUBLISHED_AGES, means_by_shock
+from equilearn.economies.olg_figures import PUBLISHED, PUBLISHED_AGES, PUBLISHED_CAPITAL
 from equilearn.equilibrium import AR1, GaussHermite, solve
 
 SEEDS = (0, 1, 2)
@@ -39,9 +39,7 @@ def test_growth_agrees_with_the_endogenous_grid_method(seed):
     reference = growth_by_endogenous_grid(model)
     exact = reference(path.capital.values, path.shock.values)
     gap = np.abs(path.consumption.values / exact - 1)
-    # the aim is 2e-4 everywhere: not reached yet
-    assert np.percentile(gap, 99) < 3e-4
-    assert gap.max() < 8e-4
+    assert gap.max() < 2e-4
 
 
 @pytest.mark.slow
@@ -95,16 +93,24 @@ def test_benchmark_economy_has_the_published_accuracy(benchmark):
 
 @pytest.mark.slow
 def test_benchmark_economy_has_the_published_means(benchmark):
-    """Within 3 % of each row's largest value.
+    """Within 2 % of each row's largest value, at the mean capital of the published path in each shock.
 
-    The aim is 2 %, missed in shock 3 (2.1 %). Means in the rare shocks scatter by 1 % from path to path, which explains
-    only part of the gap.
+    The published means come from one path, whose mean capital in the rare shocks lies as far from the long-run mean as
+    such paths scatter (19.2 to 19.9 in shock 3 over five paths of 10,000 periods, published 20.0). A regression on
+    aggregate capital within each shock takes that away; in the frequent shocks it is not needed.
     """
-    path = benchmark.simulate()
+    path = benchmark.simulate(50_000)
+    shock, capital = path.shock.values, path.aggregate_capital.values.astype(float)
     for name, published in PUBLISHED.items():
-        ours = means_by_shock(path, name)[:, np.asarray(PUBLISHED_AGES) - 21]
-        largest = np.max(published, axis=1, keepdims=True)
-        assert np.abs((ours - published) / largest).max() < 0.03, name
+        ages = np.asarray(PUBLISHED_AGES) - 21
+        for z, row in enumerate(np.asarray(published)):
+            here, values = capital[shock == z], path[name].values[shock == z][:, ages].astype(float)
+            deviation = here - here.mean()
+            slope = deviation @ values / (deviation @ deviation)
+            at_published = values.mean(axis=0) + slope * (PUBLISHED_CAPITAL[z] - here.mean())
+            assert np.abs(at_published - row).max() < 0.02 * row.max(), (name, z)
+            if z < 2:
+                assert np.abs(values.mean(axis=0) - row).max() < 0.02 * row.max(), (name, z)
 
 
 @pytest.mark.slow

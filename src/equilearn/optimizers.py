@@ -10,12 +10,12 @@ and then a half cosine down to a thousandth (Loshchilov and Hutter, 2017):
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
 
@@ -34,7 +34,7 @@ def constant(progress: Float[Array, ""]) -> Float[Array, ""]:
 def scale_by_progress(learning_rate: float, schedule: Schedule) -> optax.GradientTransformationExtraArgs:
     """Return the transformation u -> learning_rate * schedule(progress) * u.
 
-    The sign is left to the transformation it is chained to.
+    The sign is left to the transformation it is chained to: updates point downhill before they come here.
     """
 
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
@@ -52,26 +52,114 @@ def adam(
     return optax.chain(optax.clip_by_global_norm(clip), optax.adam(1.0), scale_by_progress(learning_rate, schedule))
 
 
-def muon(
-    learning_rate: float = 0.015,
+class Axes(NamedTuple):
+    """SOAP's memory of one parameter; for what is no matrix only the moments are used."""
+
+    first: Array
+    """Mean of the gradient, in the parameter's own coordinates."""
+    second: Array
+    """Mean of the squared gradient, in the rotated coordinates."""
+    left: Array
+    """Mean of G G', (m, m)."""
+    right: Array
+    """Mean of G' G, (n, n)."""
+    left_basis: Array
+    right_basis: Array
+
+
+class SoapState(NamedTuple):
+    """State of `scale_by_soap`."""
+
+    count: Int[Array, ""]
+    axes: tuple[Axes, ...]
+    """One for each parameter, in the order of the tree's leaves."""
+
+
+def scale_by_soap(
+    decay: float = 0.95, *, epsilon: float = 1e-8, refresh_every: int = 10
+) -> optax.GradientTransformation:
+    """SOAP (Vyas et al., 2024): Adam in the eigenbasis of Shampoo's preconditioner.
+
+    For a matrix of weights with gradient G, with running means (rate 1 - decay) L of G G' and R of G' G,
+
+        G_rotated = Q_L' G Q_R,   update = -Q_L (M_rotated / sqrt(V_rotated)) Q_R'
+
+    where Q_L and Q_R are eigenvectors of L and R, refreshed every few steps by one power iteration and a QR
+    decomposition, and M and V are the bias-corrected means of the gradient and of the squared rotated gradient.
+    Other parameters get Adam's update. The first step already uses the exact eigenvectors.
+    """
+
+    def init(parameters: Any) -> SoapState:
+        def one(p: Array) -> Axes:
+            m, n = p.shape if p.ndim == 2 else (0, 0)
+            return Axes(
+                jnp.zeros_like(p), jnp.zeros_like(p), jnp.zeros((m, m)), jnp.zeros((n, n)), jnp.eye(m), jnp.eye(n)
+            )
+
+        return SoapState(jnp.zeros((), jnp.int32), tuple(one(p) for p in jax.tree.leaves(parameters)))
+
+    def update(gradients: Any, state: SoapState, parameters: Any = None) -> tuple[Any, SoapState]:
+        del parameters
+        count = state.count + 1
+        leaves, structure = jax.tree.flatten(gradients)
+        updates, axes = [], []
+        for gradient, one in zip(leaves, state.axes, strict=True):
+            one = one._replace(first=decay * one.first + (1 - decay) * gradient)
+            if gradient.ndim == 2:
+                one = _refresh(one, gradient, count, decay, refresh_every)
+                turn: Any = lambda g, one=one: one.left_basis.T @ g @ one.right_basis  # noqa: E731
+                turn_back: Any = lambda g, one=one: one.left_basis @ g @ one.right_basis.T  # noqa: E731
+            else:
+                turn = turn_back = lambda g: g
+            one = one._replace(second=decay * one.second + (1 - decay) * turn(gradient) ** 2)
+            unbias = 1 - decay**count
+            updates.append(-turn_back(turn(one.first) / unbias / (jnp.sqrt(one.second / unbias) + epsilon)))
+            axes.append(one)
+        return jax.tree.unflatten(structure, updates), SoapState(count, tuple(axes))
+
+    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+
+
+def _refresh(one: Axes, gradient: Array, count: Array, decay: float, every: int) -> Axes:
+    """Return the memory with the new gradient in L and R and, every few steps, with new bases."""
+    one = one._replace(
+        left=decay * one.left + (1 - decay) * gradient @ gradient.T,
+        right=decay * one.right + (1 - decay) * gradient.T @ gradient,
+    )
+
+    def basis(matrix: Array, old: Array) -> tuple[Array, Array]:
+        """Return the new basis, and in which order of importance it takes the old one."""
+        order = jnp.argsort(-jnp.sum(old * (matrix @ old), axis=0))
+        new = jax.lax.cond(
+            count == 1,
+            lambda: jnp.linalg.eigh(matrix)[1][:, ::-1],
+            lambda: jnp.linalg.qr(matrix @ old[:, order])[0],
+        )
+        return new, order
+
+    def renew() -> Axes:
+        left, rows = basis(one.left, one.left_basis)
+        right, columns = basis(one.right, one.right_basis)
+        return one._replace(left_basis=left, right_basis=right, second=one.second[rows][:, columns])
+
+    return jax.lax.cond((count == 1) | (count % every == 0), renew, lambda: one)
+
+
+def soap(
+    learning_rate: float = 3e-3,
     *,
-    weight_decay: float = 0.1,
+    weight_decay: float = 0.0,
     schedule: Schedule = cosine,
     clip: float = 1.0,
 ) -> optax.GradientTransformationExtraArgs:
-    """Muon (Jordan, 2024) on weight matrices, Adam on the rest, on gradients clipped to the global norm `clip`.
+    """SOAP on gradients clipped to the global norm `clip`, with weight decay on the matrices.
 
-    The update of a matrix is its momentum with all singular values set to about one; the weight decay bounds the
-    matrices' spectral norms, without which the policy extrapolates wildly in directions that data rarely take.
+    Close to a second-order method at the price of Adam for networks of this package's sizes: it brings smooth
+    policies one to two digits further than Adam or Muon.
     """
     return optax.chain(
         optax.clip_by_global_norm(clip),
-        optax.contrib.muon(1.0, weight_decay=weight_decay, muon_weight_dimension_numbers=_matrix_layout),
+        scale_by_soap(),
+        optax.add_decayed_weights(-weight_decay, mask=lambda tree: jax.tree.map(lambda leaf: leaf.ndim == 2, tree)),
         scale_by_progress(learning_rate, schedule),
     )
-
-
-def _matrix_layout(parameters: Any) -> Any:
-    """Return Muon's reading of Equinox's weights, (outputs, inputs); None for what is no matrix."""
-    layout = optax.contrib.MuonDimensionNumbers(reduction_axis=1, output_axis=0)
-    return jax.tree.map(lambda leaf: layout if leaf.ndim == 2 else None, parameters)

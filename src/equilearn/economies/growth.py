@@ -91,4 +91,4 @@ class Growth(Model):
 
     def settings(self) -> SolveSettings:
         """Return settings found by measurement: capital moves slowly, so small errors add up."""
-        return SolveSettings(episodes=12_000, learning_rate=0.02, weight_decay=0.01)
+        return SolveSettings(episodes=8_000)

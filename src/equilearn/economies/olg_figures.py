@@ -29,6 +29,8 @@ PUBLISHED = {
     ),
 }
 """Means by shock at `PUBLISHED_AGES` for the default calibration (Azinovic et al., 2019, figure 7)."""
+PUBLISHED_CAPITAL = (28.74, 28.86, 20.01, 20.27)
+"""Mean aggregate capital by shock on the published path, from its mean wages."""
 
 
 def means_by_shock(simulation: xr.Dataset, name: str) -> Float[np.ndarray, "shocks ages"]:

@@ -20,9 +20,11 @@ class SolveSettings(LearnSettings):
     """Units per hidden layer."""
     depth: int = 2
     """Hidden layers."""
-    learning_rate: float = 0.01
-    """Learning rate after warm-up (Muon)."""
-    weight_decay: float = 0.1
+    steepness: float = 1.0
+    """Of the activation, Swish: x sigmoid(steepness x); a larger one follows kinks of the policy more closely."""
+    learning_rate: float = 3e-3
+    """Learning rate after warm-up (SOAP)."""
+    weight_decay: float = 0.0
     """Decay of weight matrices, per unit of learning rate."""
     tail: float = 0.02
     """Weight of the fourth moment of the errors in the loss, which lowers the largest errors."""
@@ -33,7 +35,9 @@ class SolveSettings(LearnSettings):
     exploration: float = 0.2
     """Share of the paths whose shocks are drawn from a flatter distribution, so that rare states are learnt too."""
     restart: float = 0.0
-    """Probability per period that a path starts again from an initial state (models without shocks need it)."""
+    """Probability per period that a path starts again from an initial state. Models without shocks need it, and
+    models whose states move slowly, whose economies could else stay wherever an early policy took them. The
+    certificate's path restarts only where there are no shocks."""
     check_periods: int = 8
     """Fresh periods per check on each path that follows the model's own shocks."""
 
@@ -44,6 +48,8 @@ class SolveSettings(LearnSettings):
                 raise UserError(f"settings: {name} must be at least 1, not {value}.")
         if self.depth < 0:
             raise UserError(f"settings: depth must be at least 0, not {self.depth}.")
+        if not self.steepness > 0:
+            raise UserError(f"settings: steepness must be above 0, not {self.steepness}.")
         for name in ("learning_rate", "weight_decay", "tail"):
             if not (value := getattr(self, name)) >= 0:
                 raise UserError(f"settings: {name} must be at least 0, not {value}.")

@@ -18,12 +18,12 @@ from equilearn.equilibrium.encoding import decode, decode_model, encode
 from equilearn.equilibrium.model import Model, PolicyFunction, heads, shock_of
 from equilearn.equilibrium.problem import flatten_path
 from equilearn.equilibrium.settings import SolveSettings
-from equilearn.equilibrium.shocks import MarkovChain
+from equilearn.equilibrium.shocks import Deterministic, MarkovChain
 from equilearn.equilibrium.simulation import path_after_burn_in
 from equilearn.errors import UserError
 from equilearn.learn import Outcome, key_of
 from equilearn.learn.checkpoint import load_tree, read_header, save_tree
-from equilearn.networks import MLP, Scaling
+from equilearn.networks import MLP, Scaling, Swish
 
 SUFFIX = ".npz"
 
@@ -72,7 +72,8 @@ class Solution:
             if value < least:
                 raise UserError(f"{name} must be at least {least}, not {value}.")
         key = jax.random.fold_in(key_of(seed), 0x5EED)
-        return path_after_burn_in(self.policy_function, periods, burn_in, paths, self.settings.restart, key)
+        restart = self.settings.restart if isinstance(self.model.shock, Deterministic) else 0.0
+        return path_after_burn_in(self.policy_function, periods, burn_in, paths, restart, key)
 
     def accuracy(self, periods: int = 10_000, *, burn_in: int = 2_000, seed: int = 1) -> Accuracy:
         """Return the certificate: absolute equilibrium errors on one fresh path of so many periods."""
@@ -209,7 +210,15 @@ def fresh_policy(model: Model, settings: SolveSettings, *, key: PRNGKeyArray) ->
 
     @eqx.filter_jit
     def build(key: PRNGKeyArray) -> PolicyFunction:
-        network = MLP(features, raw, width=settings.width, depth=settings.depth, heads=heads(model), key=key)
+        network = MLP(
+            features,
+            raw,
+            width=settings.width,
+            depth=settings.depth,
+            activation=Swish(settings.steepness),
+            heads=heads(model),
+            key=key,
+        )
         return PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
 
     return build(key)

@@ -17,7 +17,7 @@ from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.solution import Solution, fresh_policy
 from equilearn.errors import UserError
 from equilearn.learn import key_of, learn
-from equilearn.optimizers import muon
+from equilearn.optimizers import soap
 
 
 def solve(
@@ -38,7 +38,7 @@ def solve(
         model: the economy.
         seed: of all randomness: the same seed gives the same solution on the same machine.
         settings: how long, how large; by default what the model recommends.
-        optimizer: an Optax transformation; by default Muon with the settings' learning rate and weight decay.
+        optimizer: an Optax transformation; by default SOAP with the settings' learning rate and weight decay.
         weights: weight of each equation in the loss, by the name of its error; 1 where none is given.
         balancing: adapt the weights while learning.
         folder: where checkpoints, metrics and TensorBoard events go; None keeps nothing.
@@ -62,7 +62,7 @@ def solve(
         problem,
         network,
         eqx.filter_jit(problem.world)(network, dict(weights or {}), key=world_key),
-        optimizer or muon(settings.learning_rate, weight_decay=settings.weight_decay),
+        optimizer or soap(settings.learning_rate, weight_decay=settings.weight_decay),
         settings,
         key=learn_key,
         folder=folder,

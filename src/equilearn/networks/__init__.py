@@ -1,6 +1,6 @@
 """Networks as pytrees, on Equinox."""
 
-from equilearn.networks.mlp import MLP
+from equilearn.networks.mlp import MLP, Swish
 from equilearn.networks.scaling import Scaling
 
-__all__ = ["MLP", "Scaling"]
+__all__ = ["MLP", "Scaling", "Swish"]

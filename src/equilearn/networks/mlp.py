@@ -17,6 +17,16 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 Activation = Callable[[Array], Array]
 
 
+class Swish(eqx.Module):
+    """x sigmoid(steepness x) (Ramachandran et al., 2017): SiLU for steepness 1, ReLU in the limit of a large one."""
+
+    steepness: float = eqx.field(static=True, default=1.0)
+
+    def __call__(self, x: Array) -> Array:
+        """Return x sigmoid(steepness x)."""
+        return x * jax.nn.sigmoid(self.steepness * x)
+
+
 class MLP(eqx.Module):
     """A multi-layer perceptron with optional heads."""
 

@@ -1,0 +1,240 @@
+"""The international real-business-cycle model: N countries, complete markets, adjustment costs.
+
+A planner shares output among countries j = 1..N (Brumm and Scheidegger, 2017; the authors' course notebooks 09, 10):
+
+    c_j = (multiplier / weight_j)^-ies_j,   sum_j (y_j + (1 - d) k_j - k'_j - cost_j - c_j) = 0
+    y_j = A a_j k_j^alpha,   cost_j = adjustment / 2 * k_j g_j^2,   g_j = k'_j / k_j - 1
+    multiplier (1 + adjustment g_j) - irreversibility_j
+        = discount E[multiplier' (A alpha a'_j k'_j^(alpha-1) + 1 - d + adjustment / 2 ((g'_j + 1)^2 - 1))
+                     - (1 - d) irreversibility'_j]
+    log a'_j = persistence log a_j + innovation_std (e_j + e_common)
+
+A makes capital one in the steady state without shocks, where the weights make the multiplier one. With
+irreversible investment, i_j = k'_j - (1 - d) k_j >= 0 and irreversibility_j i_j = 0; without, the multiplier is zero.
+
+The budget holds by construction: the network chooses investment, and the multiplier that exhausts what is left is
+found by Newton's method. Legend: N countries.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from equilearn.equilibrium import (
+    Complement,
+    Expect,
+    FeasibleSet,
+    Gaussian,
+    Interval,
+    Model,
+    Monomial,
+    Shock,
+    SolveSettings,
+    product_error,
+)
+from equilearn.errors import UserError
+
+MOST_INVESTED = 0.9
+"""Share of its output that a country can invest at most: keeps consumption positive while the policy is learning. Far
+from what happens in equilibrium (tested)."""
+LEAST_CONSUMED = 0.01
+"""Share of world output that is always consumed, for a policy that is still learning."""
+NEWTON_STEPS = 8
+
+
+class IRBC(Model):
+    """The international business cycle: N countries that share risk, adjustment costs of capital."""
+
+    countries: int = 2
+    discount: float = 0.99
+    capital_share: float = 0.36
+    depreciation: float = 0.01
+    adjustment: float = 0.5
+    """Cost of changing capital."""
+    persistence: float = 0.95
+    innovation_std: float = 0.01
+    """Of the country's own and of the common innovation, each."""
+    least_ies: float = 0.25
+    """Intertemporal elasticity of substitution of the first country; those of the others rise evenly to one."""
+
+    class State(NamedTuple):
+        """Log productivity and log capital of every country."""
+
+        shock: Float[Array, " N"]
+        log_capital: Float[Array, " N"]
+
+    class Policy(NamedTuple):
+        """Investment of every country."""
+
+        investment: Float[Array, " N"]
+
+    def __post_init__(self) -> None:
+        if self.countries < 1:
+            raise UserError(f"IRBC.countries: must be at least 1, not {self.countries}.")
+        if not 0 < self.least_ies <= 1:
+            raise UserError(f"IRBC.least_ies: must be in (0, 1], not {self.least_ies}.")
+        if not 0 < self.discount < 1 or not 0 < self.capital_share < 1 or not 0 < self.depreciation <= 1:
+            raise UserError("IRBC: discount and capital_share must be in (0, 1), depreciation in (0, 1].")
+        n = self.countries
+        covariance = self.innovation_std**2 * (np.eye(n) + 1)
+        rows = tuple(tuple(float(x) for x in row) for row in covariance)
+        object.__setattr__(self, "shock", Gaussian(rows, persistence=self.persistence, rule=Monomial(3)))
+
+    shock: Shock = Gaussian(((2e-4, 1e-4), (1e-4, 2e-4)), persistence=0.95, rule=Monomial(3))
+    """Log productivity; follows from `persistence` and `innovation_std`."""
+
+    @property
+    def ies(self) -> Float[np.ndarray, " N"]:
+        """Intertemporal elasticity of substitution of every country."""
+        return np.linspace(self.least_ies, 1.0, self.countries).astype(np.float32)
+
+    @property
+    def productivity(self) -> float:
+        """Level A of productivity, which makes the steady state's capital one."""
+        return (1 / self.discount - 1 + self.depreciation) / self.capital_share
+
+    @property
+    def steady_consumption(self) -> float:
+        """Consumption of every country in the steady state without shocks."""
+        return self.productivity - self.depreciation
+
+    def initial(self, key: PRNGKeyArray) -> State:
+        """Return productivity from its stationary distribution, and log capital within a half of zero."""
+        shock_key, capital_key = jax.random.split(key)
+        own, common = jax.random.normal(shock_key, (self.countries,)), jax.random.normal(jax.random.fold_in(shock_key, 1))
+        spread = self.innovation_std / np.sqrt(1 - self.persistence**2)
+        log_capital = jax.random.uniform(capital_key, (self.countries,), minval=-0.5, maxval=0.5)
+        return self.State(spread * (own + common), log_capital)
+
+    def output(self, state: State) -> Float[Array, " N"]:
+        """Return A a k^alpha of every country."""
+        return self.productivity * jnp.exp(state.shock + self.capital_share * state.log_capital)
+
+    def policies(self, state: State) -> dict[str, FeasibleSet]:
+        """Investment is between twice what wears out, taken away, and 90 % of output."""
+        most, worn = MOST_INVESTED * self.output(state), self.depreciation * jnp.exp(state.log_capital)
+        start = (self.first_guess(state) + 2 * worn) / (most + 2 * worn)
+        return {"investment": Interval(-2 * worn, most, start=start)}
+
+    def first_guess(self, state: State) -> Float[Array, " N"]:
+        """Return the investment that learning starts from: it brings capital back to its steady state.
+
+        Paths of ever growing capital satisfy the Euler equations too, as long as nothing stops them; started among
+        stable economies, the network finds the solution that stays stable.
+        """
+        rate = self.depreciation - 0.06 * state.log_capital + 0.1 * state.shock
+        most = MOST_INVESTED * self.output(state)
+        return jnp.clip(rate * jnp.exp(state.log_capital), 0.01 * most, 0.8 * most)
+
+    def shadow_value(self, policy: Any) -> Float[Array, " N"]:
+        """Return the multipliers of the lower bounds of investment, relative to the budget's: none here."""
+        del policy
+        return jnp.zeros(self.countries)
+
+    def following_capital(self, state: State, policy: Policy) -> Float[Array, " N"]:
+        """Return next period's capital of every country."""
+        return (1 - self.depreciation) * jnp.exp(state.log_capital) + policy.investment
+
+    def transition(self, state: State, policy: Policy, shock: Array) -> State:
+        """Investment and what is left of capital are next period's capital."""
+        return self.State(shock, jnp.log(jnp.maximum(self.following_capital(state, policy), 1e-3)))
+
+    def plausible(self, state: State) -> Bool[Array, ""]:
+        """Capital is between 0.3 and 3.3 of its steady state in every country."""
+        return jnp.all(jnp.abs(state.log_capital) < 1.2)
+
+    def growth(self, state: State, policy: Policy) -> Float[Array, " N"]:
+        """Return the growth rate g of every country's capital."""
+        return self.following_capital(state, policy) / jnp.exp(state.log_capital) - 1
+
+    def world_consumption(self, state: State, policy: Policy) -> Float[Array, ""]:
+        """Return what is left of world output for consumption."""
+        cost = 0.5 * self.adjustment * jnp.exp(state.log_capital) * self.growth(state, policy) ** 2
+        left = jnp.sum(self.output(state) - policy.investment - cost)
+        return jnp.maximum(left, LEAST_CONSUMED * jnp.sum(self.output(state)))
+
+    def log_multiplier(self, state: State, policy: Policy) -> Float[Array, ""]:
+        """Return the log of the budget's multiplier: the root of log(consumption(multiplier) / world consumption).
+
+        Newton's method in logs: the function is convex and falls with a slope between -1 and -least_ies, so the
+        steps converge from any start.
+        """
+        ies, base = jnp.asarray(self.ies), np.log(self.steady_consumption)
+        target = jnp.log(self.world_consumption(state, policy))
+
+        def step(x: Float[Array, ""], _: None) -> tuple[Float[Array, ""], None]:
+            logs = base - ies * x
+            shares = jax.nn.softmax(logs)
+            return x + (jax.scipy.special.logsumexp(logs) - target) / jnp.sum(shares * ies), None
+
+        start = (base + np.log(self.countries) - target) / jnp.mean(ies)
+        return jax.lax.scan(step, start, length=NEWTON_STEPS)[0]
+
+    def consumption(self, state: State, policy: Policy) -> Float[Array, " N"]:
+        """Return every country's consumption."""
+        return self.steady_consumption * jnp.exp(-jnp.asarray(self.ies) * self.log_multiplier(state, policy))
+
+    def errors(self, state: State, policy: Policy, expect: Expect) -> dict[str, Array]:
+        """Return the Euler errors relative to the cost of capital."""
+        level = self.log_multiplier(state, policy)
+
+        def value(s: IRBC.State, p: IRBC.Policy) -> Float[Array, " N"]:
+            marginal_product = self.capital_share * self.output(s) / jnp.exp(s.log_capital)
+            costs = 0.5 * self.adjustment * ((self.growth(s, p) + 1) ** 2 - 1)
+            gain = marginal_product + 1 - self.depreciation + costs - (1 - self.depreciation) * self.shadow_value(p)
+            return jnp.exp(self.log_multiplier(s, p) - level) * gain
+
+        gain = self.discount * expect(value) + self.shadow_value(policy)
+        return {"euler": gain / (1 + self.adjustment * self.growth(state, policy)) - 1}
+
+    def definitions(self, state: State, policy: Policy) -> dict[str, Array]:
+        """Return output, consumption and capital of every country, and world consumption."""
+        return {
+            "output": self.output(state),
+            "consumption": self.consumption(state, policy),
+            "capital": jnp.exp(state.log_capital),
+            "world_consumption": self.world_consumption(state, policy),
+        }
+
+    def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
+        """Number the countries."""
+        names = ("output", "consumption", "capital", "investment", "irreversibility", "shock", "log_capital", "euler")
+        names += ("complementarity",)
+        return {name: ("country", 1 + np.arange(self.countries)) for name in names}
+
+    def settings(self) -> SolveSettings:
+        """Return settings found by measurement."""
+        return SolveSettings(episodes=4000, restart=0.05)
+
+
+class IrreversibleIRBC(IRBC):
+    """The international business cycle with irreversible investment: what is built stays built."""
+
+    innovation_std: float = 0.015
+    """One and a half times the usual one, with which investment would hardly ever fall to zero."""
+
+    class Policy(NamedTuple):
+        """Investment of every country, and the multipliers of its lower bound relative to the budget's."""
+
+        investment: Float[Array, " N"]
+        irreversibility: Float[Array, " N"]
+
+    def policies(self, state: IRBC.State) -> dict[str, FeasibleSet]:
+        """Investment is at least zero, where it has a multiplier, and below 90 % of output."""
+        most = MOST_INVESTED * self.output(state)
+        start = self.first_guess(state) / most
+        return {"investment": Complement(0.0, most, multiplier="irreversibility", scale=0.2, start=start)}
+
+    def shadow_value(self, policy: Policy) -> Float[Array, " N"]:
+        """Return the multipliers of the lower bounds of investment."""
+        return policy.irreversibility
+
+    def errors(self, state: IRBC.State, policy: Policy, expect: Expect) -> dict[str, Array]:
+        """Return the Euler errors, and the multiplier times investment relative to capital."""
+        relative = policy.investment / jnp.exp(state.log_capital)
+        return super().errors(state, policy, expect) | {
+            "complementarity": product_error(policy.irreversibility, relative)
+        }
