@@ -36,8 +36,10 @@ if TYPE_CHECKING:
         Simplex,
         Solution,
         SolveSettings,
+        Uncertain,
         euler_error,
         fischer_burmeister,
+        perfect_foresight,
         product_error,
         solve,
     )
@@ -64,10 +66,12 @@ __all__ = [
     "Solution",
     "SolveSettings",
     "Target",
+    "Uncertain",
     "UserError",
     "euler_error",
     "fischer_burmeister",
     "load",
+    "perfect_foresight",
     "product_error",
     "solve",
 ]

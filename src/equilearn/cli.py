@@ -116,6 +116,14 @@ def _solve(arguments: list[str]) -> int:
                     Annotated[SolveSettings, tyro.conf.arg(name="")],
                     dataclasses.field(default=model.settings()),
                 ),
+                (
+                    "uncertain",
+                    Annotated[
+                        tuple[str, ...],
+                        tyro.conf.arg(help="Parameters that become states, each with its range: NAME=LOW:HIGH."),
+                    ],
+                    (),
+                ),
                 ("seed", Annotated[int, tyro.conf.arg(help="Seed of all randomness.")], 0),
                 ("out", Annotated[Path | None, tyro.conf.arg(help="Run folder.")], None),
             ],
@@ -124,12 +132,28 @@ def _solve(arguments: list[str]) -> int:
         return _parse(command, f"solve {target}", flags)
 
     parsed = parse(parse(model).model)  # twice: the settings a model recommends may depend on its parameters
+    model = _with_uncertain(parsed.model, parsed.uncertain)
     folder = parsed.out or _new_folder(target)
     print(f"Solving {target}; everything goes to {folder}", flush=True)
     from equilearn.runs import begin
 
-    solution, result = begin(target, parsed.model, parsed.settings, parsed.seed, folder)
+    solution, result = begin(target, model, parsed.settings, parsed.seed, folder)
     return _report(solution, result, folder)
+
+
+def _with_uncertain(model: Any, texts: tuple[str, ...]) -> Any:
+    """Return the model with the parameters named as states: NAME=LOW:HIGH."""
+    from equilearn.equilibrium import Uncertain
+
+    ranges = []
+    for text in texts:
+        name, _, bounds = text.partition("=")
+        try:
+            low, high = (float(x) for x in bounds.split(":"))
+        except ValueError:
+            raise UserError(f"--uncertain: {text!r} is not of the form NAME=LOW:HIGH.") from None
+        ranges.append((name.replace("-", "_"), low, high))
+    return Uncertain(model, tuple(ranges)) if ranges else model
 
 
 def _default(kind: Any, target: str) -> Any:

@@ -23,6 +23,10 @@ ECONOMIES = {
     "analytic-olg": "analytic_olg:AnalyticOLG",
     "brock-mirman": "brock_mirman:BrockMirman",
     "growth": "growth:Growth",
+    "irbc": "irbc:IRBC",
+    "irbc-irreversible": "irbc:IrreversibleIRBC",
+    "climate": "climate:Climate",
+    "climate-stochastic": "climate:StochasticClimate",
 }
 """Name -> file of this folder and class in it."""
 
@@ -109,7 +113,8 @@ def load(path: str | Path, model: type[Model] | None = None) -> Solution:
     from equilearn.learn.checkpoint import read_header
 
     if model is None:
-        kind = read_header(solution_path(path)).get("model", {}).get("kind")
+        stored = read_header(solution_path(path)).get("model", {})
+        kind = stored.get("model", stored).get("kind")  # the model itself, or the one whose parameters are uncertain
         name = next((n for n, place in ECONOMIES.items() if place.split(":")[1] == kind), None)
         if name is None:
             raise UserError(

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from equilearn.equilibrium import (
     Complement,
@@ -40,6 +40,8 @@ from equilearn.errors import UserError
 MOST_INVESTED = 0.9
 """Share of its output that a country can invest at most: keeps consumption positive while the policy is learning. Far
 from what happens in equilibrium (tested)."""
+MOST_CAPITAL = 2.5
+"""Of a country. Without a bound, ever growing capital satisfies the Euler equations too."""
 LEAST_CONSUMED = 0.01
 """Share of world output that is always consumed, for a policy that is still learning."""
 NEWTON_STEPS = 8
@@ -115,19 +117,23 @@ class IRBC(Model):
 
     def policies(self, state: State) -> dict[str, FeasibleSet]:
         """Investment is between twice what wears out, taken away, and 90 % of output."""
-        most, worn = MOST_INVESTED * self.output(state), self.depreciation * jnp.exp(state.log_capital)
+        most, worn = self.most(state), self.depreciation * jnp.exp(state.log_capital)
         start = (self.first_guess(state) + 2 * worn) / (most + 2 * worn)
         return {"investment": Interval(-2 * worn, most, start=start)}
+
+    def most(self, state: State) -> Float[Array, " N"]:
+        """Return the most that can be invested: 90 % of output, and no more than takes capital to `MOST_CAPITAL`."""
+        room = MOST_CAPITAL - (1 - self.depreciation) * jnp.exp(state.log_capital)
+        return jnp.minimum(MOST_INVESTED * self.output(state), jnp.maximum(room, 0.01))
 
     def first_guess(self, state: State) -> Float[Array, " N"]:
         """Return the investment that learning starts from: it brings capital back to its steady state.
 
-        Paths of ever growing capital satisfy the Euler equations too, as long as nothing stops them; started among
-        stable economies, the network finds the solution that stays stable.
+        Started among stable economies, the network finds the solution that stays stable.
         """
-        rate = self.depreciation - 0.06 * state.log_capital + 0.1 * state.shock
-        most = MOST_INVESTED * self.output(state)
-        return jnp.clip(rate * jnp.exp(state.log_capital), 0.01 * most, 0.8 * most)
+        rate = self.depreciation * jax.nn.softplus(0.54 - 10 * state.log_capital + 16 * state.shock)
+        guess, most = rate * jnp.exp(state.log_capital), self.most(state)
+        return most * guess / (guess + most)
 
     def shadow_value(self, policy: Any) -> Float[Array, " N"]:
         """Return the multipliers of the lower bounds of investment, relative to the budget's: none here."""
@@ -141,10 +147,6 @@ class IRBC(Model):
     def transition(self, state: State, policy: Policy, shock: Array) -> State:
         """Investment and what is left of capital are next period's capital."""
         return self.State(shock, jnp.log(jnp.maximum(self.following_capital(state, policy), 1e-3)))
-
-    def plausible(self, state: State) -> Bool[Array, ""]:
-        """Capital is between 0.3 and 3.3 of its steady state in every country."""
-        return jnp.all(jnp.abs(state.log_capital) < 1.2)
 
     def growth(self, state: State, policy: Policy) -> Float[Array, " N"]:
         """Return the growth rate g of every country's capital."""
@@ -207,7 +209,7 @@ class IRBC(Model):
 
     def settings(self) -> SolveSettings:
         """Return settings found by measurement."""
-        return SolveSettings(episodes=4000, restart=0.05)
+        return SolveSettings(episodes=4000, restart=0.01)
 
 
 class IrreversibleIRBC(IRBC):
@@ -224,7 +226,7 @@ class IrreversibleIRBC(IRBC):
 
     def policies(self, state: IRBC.State) -> dict[str, FeasibleSet]:
         """Investment is at least zero, where it has a multiplier, and below 90 % of output."""
-        most = MOST_INVESTED * self.output(state)
+        most = self.most(state)
         start = self.first_guess(state) / most
         return {"investment": Complement(0.0, most, multiplier="irreversibility", scale=0.2, start=start)}
 

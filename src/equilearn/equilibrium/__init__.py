@@ -3,6 +3,7 @@
 from equilearn.equilibrium.accuracy import Accuracy
 from equilearn.equilibrium.balancing import ReLoBRaLo
 from equilearn.equilibrium.conditions import euler_error, fischer_burmeister, product_error
+from equilearn.equilibrium.foresight import perfect_foresight
 from equilearn.equilibrium.model import Expect, Model, PolicyFunction
 from equilearn.equilibrium.quadrature import GaussHermite, Monomial, QuasiMonteCarlo
 from equilearn.equilibrium.sets import Complement, FeasibleSet, HalfLine, Interval, Real, Simplex
@@ -10,6 +11,7 @@ from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.shocks import AR1, Deterministic, Gaussian, MarkovChain, Shock
 from equilearn.equilibrium.solution import Solution, load_solution
 from equilearn.equilibrium.solve import solve
+from equilearn.equilibrium.uncertain import Uncertain
 
 __all__ = [
     "AR1",
@@ -33,9 +35,11 @@ __all__ = [
     "Simplex",
     "Solution",
     "SolveSettings",
+    "Uncertain",
     "euler_error",
     "fischer_burmeister",
     "load_solution",
+    "perfect_foresight",
     "product_error",
     "solve",
 ]

@@ -45,7 +45,7 @@ def check_model(model: Any) -> tuple[str, ...]:
 def _check(model: Model) -> tuple[str, ...]:
     name = model.name
     for inner in ("State", "Policy"):
-        kind = getattr(type(model), inner, None)
+        kind = getattr(model, inner, None)
         if not (isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")):
             raise UserError(
                 f"{name}.{inner}: missing or no NamedTuple; write `class {inner}(NamedTuple): ...` inside the model."

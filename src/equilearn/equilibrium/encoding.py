@@ -13,6 +13,7 @@ from equilearn.equilibrium.model import Model
 from equilearn.equilibrium.quadrature import GaussHermite, Monomial, QuasiMonteCarlo
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.shocks import AR1, Deterministic, Gaussian, MarkovChain
+from equilearn.equilibrium.uncertain import Uncertain
 from equilearn.errors import UserError
 from equilearn.learn import Target
 
@@ -73,6 +74,8 @@ def decode_model(value: dict[str, Any], kind: type[Model]) -> Model:
     Raises:
         UserError: the stored model is of another class or has other fields.
     """
+    if value.get("kind") == Uncertain.__name__ and "model" in value:
+        return Uncertain(decode_model(value["model"], kind), decode(value.get("ranges", [])))
     if value.get("kind") != kind.__name__:
         raise UserError(f"holds a solution of {value.get('kind')}, not of {kind.__name__}.")
     fields = {name: decode(item) for name, item in value.items() if name != "kind"}

@@ -28,7 +28,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from equilearn.equilibrium.sets import FeasibleSet
 from equilearn.equilibrium.settings import SolveSettings
@@ -89,15 +89,6 @@ class Model(abc.ABC):
         if isinstance(self.shock, MarkovChain):
             fields.pop("shock")
         return jnp.concatenate([jnp.zeros(0), *(jnp.ravel(value) for value in fields.values())])
-
-    def plausible(self, state: Any) -> Bool[Array, ""]:
-        """Return whether a state is one to learn from, by default always.
-
-        While the policy is learning, economies that left the plausible states are replaced by others. It never
-        touches simulations and certificates.
-        """
-        del state
-        return jnp.asarray(True)
 
     def definitions(self, state: Any, policy: Any) -> dict[str, Array]:
         """Return further quantities that simulations report: prices, consumption, income."""

@@ -115,7 +115,7 @@ class EquilibriumProblem(Problem):
 
     def _bring_back(self, states: Any, scaling: Scaling, *, key: PRNGKeyArray) -> Any:
         """Return the economies, where others stand in for those that a policy still learning made run away."""
-        lost = jax.vmap(lambda s: scaling.blind(self.model.features(s)) | ~self.model.plausible(s))(states)
+        lost = jax.vmap(lambda state: scaling.blind(self.model.features(state)))(states)
         other = jax.random.randint(key, lost.shape, 0, lost.shape[0])
         source = jnp.where(lost & ~lost[other], other, jnp.arange(lost.shape[0]))
         return jax.tree.map(lambda leaf: leaf[source], states)

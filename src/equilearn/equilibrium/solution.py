@@ -51,17 +51,20 @@ class Solution:
         Raises:
             UserError: the state is not one of this model, or its shapes are wrong.
         """
+        state, many = self._checked(state)
+        return _policies(self.policy_function, state) if many else _policy(self.policy_function, state)
+
+    def _checked(self, state: Any) -> tuple[Any, bool]:
+        """Return a state of the right types, and whether it has a leading axis."""
         like = jax.eval_shape(self.model.initial, jax.random.key(0))
         if not isinstance(state, self.model.State):
-            raise UserError(f"policy: needs a {self.model.name}.State, not {type(state).__name__}.")
+            raise UserError(f"needs a {self.model.name}.State, not {type(state).__name__}.")
         state = jax.tree.map(lambda leaf, one: jnp.asarray(leaf, one.dtype), state, like)
         extra = {jnp.ndim(leaf) - one.ndim for leaf, one in zip(state, like, strict=True)}
-        if extra == {0}:
-            return _policy(self.policy_function, state)
-        if extra == {1}:
-            return _policies(self.policy_function, state)
+        if extra in ({0}, {1}):
+            return state, extra == {1}
         raise UserError(
-            f"policy: the fields of {self.model.name}.State must have shapes "
+            f"the fields of {self.model.name}.State must have shapes "
             f"{', '.join(f'{n}{list(one.shape)}' for n, one in zip(state._fields, like, strict=True))}, "
             "all of them with one leading axis more or none."
         )
@@ -94,6 +97,26 @@ class Solution:
         lead = ("period", "path")
         if paths == 1:
             values, lead = {name: value[:, 0] for name, value in values.items()}, ("period",)
+        return self.label(values, lead).assign_coords(period=np.arange(periods))
+
+    def follow(self, state: Any, periods: int, *, seed: int | None = None) -> xr.Dataset:
+        """Return states, policies and definitions on paths from given states, labelled.
+
+        Args:
+            state: where the path starts; with a leading axis on every field, one path starts from each.
+            periods: periods followed, the first included.
+            seed: of the shocks; None keeps continuous shocks at zero.
+
+        Raises:
+            UserError: the state is not one of this model; a Markov chain has no seed.
+        """
+        if seed is None and isinstance(self.model.shock, MarkovChain):
+            raise UserError("follow: the shocks of a Markov chain cannot be zero; give a seed.")
+        state, many = self._checked(state)
+        states = state if many else jax.tree.map(lambda leaf: leaf[None], state)
+        values = _follow(self.policy_function, states, periods, seed is not None, key_of(seed or 0))
+        lead = ("period", "path") if many else ("period",)
+        values = values if many else {name: value[:, 0] for name, value in values.items()}
         return self.label(values, lead).assign_coords(period=np.arange(periods))
 
     def impulse_response(
@@ -243,6 +266,23 @@ def observe(policy: PolicyFunction, state: Any) -> dict[str, Array]:
 @eqx.filter_jit
 def _observe(policy: PolicyFunction, states: Any) -> dict[str, Array]:
     return jax.vmap(jax.vmap(lambda state: observe(policy, state)))(states)
+
+
+@eqx.filter_jit
+def _follow(policy: PolicyFunction, states: Any, periods: int, random: bool, key: PRNGKeyArray) -> dict[str, Array]:
+    """Return what `observe` sees on paths from the given states, leading axes (T, P)."""
+    model = policy.model
+
+    def next_state(state: Any, one_key: PRNGKeyArray) -> Any:
+        current = shock_of(state)
+        shock = model.shock.draw(current, key=one_key) if random else jnp.zeros_like(current)
+        return model.transition(state, policy(state), shock)
+
+    def step(states: Any, one_key: PRNGKeyArray) -> tuple[Any, dict[str, Array]]:
+        keys = jax.random.split(one_key, jax.tree.leaves(states)[0].shape[0])
+        return jax.vmap(next_state)(states, keys), jax.vmap(lambda state: observe(policy, state))(states)
+
+    return jax.lax.scan(step, states, jax.random.split(key, periods))[1]
 
 
 @eqx.filter_jit

@@ -1,0 +1,150 @@
+"""A model whose parameters are states: one network that solves it for a whole box of parameters at once.
+
+    Uncertain(Climate(), climate_sensitivity=(2.0, 4.5), time_preference=(0.01, 0.02))
+
+The parameters named are drawn uniformly from their ranges when an economy starts, stay with it for ever, and are seen
+by the network; every equation of the model is evaluated at them. The solution is a function of state and parameters:
+how a policy depends on what is not known is one evaluation away (Scheidegger and Bilionis, 2019).
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from equilearn.equilibrium.model import Expect, Model
+from equilearn.equilibrium.sets import FeasibleSet
+from equilearn.equilibrium.settings import SolveSettings
+from equilearn.errors import UserError
+from equilearn.learn import Target
+
+Range = tuple[str, float, float]
+
+
+@functools.cache
+def _state_type(base: type) -> type:
+    """Return the state of the model with its parameters added."""
+    return NamedTuple("State", [*((name, Array) for name in base._fields), ("parameters", Array)])  # pyright: ignore
+
+
+class Uncertain(Model):
+    """A model with a box of parameters as states."""
+
+    model: Model
+    ranges: tuple[Range, ...]
+
+    def __init__(self, model: Model, ranges: tuple[Range, ...] = (), **named: tuple[float, float]) -> None:
+        """Make the parameters named uncertain.
+
+        Args:
+            model: the economy; its other parameters stay as they are.
+            ranges: (name, low, high) of each uncertain parameter.
+            named: the same as keywords, name=(low, high).
+
+        Raises:
+            UserError: a parameter is unknown, no number, or its range is empty.
+        """
+        ranges = (*((str(n), float(a), float(b)) for n, a, b in ranges), *((n, *map(float, r)) for n, r in named.items()))
+        known = [f.name for f in dataclasses.fields(model) if isinstance(getattr(model, f.name), float)]  # pyright: ignore
+        for name, low, high in ranges:
+            if name not in known:
+                raise UserError(f"Uncertain: {model.name} has no real parameter {name!r}; it has {', '.join(known)}.")
+            if not low < high:
+                raise UserError(f"Uncertain: the range of {name} is empty ({low} to {high}).")
+            dataclasses.replace(model, **{name: low}), dataclasses.replace(model, **{name: high})  # let the model check
+        if not ranges:
+            raise UserError("Uncertain: name at least one parameter and its range.")
+        if len({name for name, *_ in ranges}) < len(ranges):
+            raise UserError("Uncertain: a parameter is named twice.")
+        for name, value in (
+            ("model", model),
+            ("ranges", ranges),
+            ("shock", model.shock),
+            ("State", _state_type(model.State)),
+            ("Policy", model.Policy),
+        ):
+            object.__setattr__(self, name, value)
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.model.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the uncertain parameters, in the order of `State.parameters`."""
+        return tuple(name for name, *_ in self.ranges)
+
+    @property
+    def bounds(self) -> Float[np.ndarray, "parameters 2"]:
+        """Lower and upper bounds of the uncertain parameters."""
+        return np.array([(low, high) for _, low, high in self.ranges], np.float32)
+
+    def at(self, parameters: Any) -> Any:
+        """Return the model with the uncertain parameters at given values, which may be traced."""
+        model = copy.copy(self.model)
+        for index, name in enumerate(self.names):
+            object.__setattr__(model, name, parameters[index])
+        return model
+
+    def state(self, base: Any, parameters: Mapping[str, Any]) -> Any:
+        """Return the state of a base state and values of the parameters, by name; both may have a leading axis."""
+        values = jnp.stack([jnp.asarray(parameters[name], jnp.float32) for name in self.names], axis=-1)
+        lead = values.shape[:-1]
+        fields = [jnp.broadcast_to(jnp.asarray(x), (*lead, *np.shape(x)[np.ndim(x) - one.ndim :]))
+                  for x, one in zip(base, jax.eval_shape(self.model.initial, jax.random.key(0)), strict=True)]  # fmt: skip
+        return self.State(*fields, values)
+
+    def _base(self, state: Any) -> Any:
+        return self.model.State(*state[:-1])
+
+    def initial(self, key: PRNGKeyArray) -> Any:
+        """Return an initial state of the model with parameters drawn from the box."""
+        draw_key, start_key = jax.random.split(key)
+        low, high = self.bounds.T
+        parameters = low + (high - low) * jax.random.uniform(draw_key, low.shape)
+        return self.State(*self.at(parameters).initial(start_key), parameters)
+
+    def policies(self, state: Any) -> Mapping[str, FeasibleSet]:
+        """Return the model's sets at the state's parameters."""
+        return self.at(state.parameters).policies(self._base(state))
+
+    def transition(self, state: Any, policy: Any, shock: Array) -> Any:
+        """Return the model's next state; the parameters stay."""
+        return self.State(*self.at(state.parameters).transition(self._base(state), policy, shock), state.parameters)
+
+    def errors(self, state: Any, policy: Any, expect: Expect) -> dict[str, Array]:
+        """Return the model's errors at the state's parameters."""
+
+        def expect_base(function: Any) -> Any:
+            return expect(lambda s, p: function(self._base(s), p))
+
+        return self.at(state.parameters).errors(self._base(state), policy, expect_base)
+
+    def features(self, state: Any) -> Float[Array, " features"]:
+        """Return the model's features and the parameters."""
+        return jnp.concatenate([self.at(state.parameters).features(self._base(state)), state.parameters])
+
+    def definitions(self, state: Any, policy: Any) -> dict[str, Array]:
+        """Return the model's definitions at the state's parameters."""
+        return self.at(state.parameters).definitions(self._base(state), policy)
+
+    def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
+        """Return the model's coordinates; parameters go by name."""
+        return self.model.coordinates() | {"parameters": ("parameter", np.array(self.names))}
+
+    def settings(self) -> SolveSettings:
+        """Return the model's settings."""
+        return self.model.settings()
+
+    def required(self) -> tuple[Target, ...]:
+        """Return the model's required accuracy."""
+        return self.model.required()
