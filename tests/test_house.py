@@ -19,7 +19,8 @@ ALLOWED = {
     "economies": {"errors", "learn", "equilibrium", "report"},
     "report": {"errors", "learn", "equilibrium"},
     "runs": {"errors", "learn", "equilibrium", "economies", "report"},
-    "cli": {"errors", "learn", "equilibrium", "economies", "runs"},
+    "labs": {"errors", "learn", "networks", "optimizers", "equilibrium", "economies", "report", "runs"},
+    "cli": {"errors", "learn", "equilibrium", "economies", "runs", "labs"},
     "__main__": {"cli"},
 }
 """What each part may import of the package; `equilearn` itself (its version) is open to all."""

@@ -1,4 +1,4 @@
-"""The command line: `equilearn solve NAME`, `list`, `resume`, `evaluate`, `simulate`.
+"""The command line: `equilearn solve NAME`, `lab NAME`, `list`, `resume`, `evaluate`, `simulate`.
 
 Flags come from typed dataclasses: the model's parameters and the settings. What a user can get wrong ends in one
 message and exit code 2; an interrupted run in 130; a run whose numbers stopped being finite in 1.
@@ -18,7 +18,8 @@ USAGE = """usage: equilearn COMMAND ...
 
 commands:
   solve NAME            solve an economy (a name from `equilearn list`), or your own: path/to/model.py:Class
-  list                  what there is to solve
+  lab NAME              do an exercise of the course (a name from `equilearn list`)
+  list                  what there is to solve and to do
   resume DIR            go on with an interrupted run
   evaluate DIR          certify a solution anew, on a fresh path
   simulate DIR          simulate a solution and write the labelled paths (NetCDF)
@@ -35,6 +36,7 @@ def run(arguments: list[str]) -> int:
     """Run a command; return its exit code."""
     commands = {
         "solve": _solve,
+        "lab": _lab,
         "list": _list,
         "resume": _resume,
         "evaluate": _evaluate,
@@ -67,15 +69,44 @@ def run(arguments: list[str]) -> int:
 
 
 def _list(arguments: list[str]) -> int:
-    from equilearn.economies import descriptions
+    from equilearn import economies, labs
 
     if arguments:
         raise UserError(f"list: takes no arguments, but was given {arguments[0]}.")
-    texts = descriptions()
-    width = max(map(len, texts))
-    print("economies (equilearn solve NAME):")
-    for name, text in texts.items():
-        print(f"  {name:<{width}}  {text}")
+    for title, texts in (
+        ("economies (equilearn solve NAME)", economies.descriptions()),
+        ("labs (equilearn lab NAME)", labs.descriptions()),
+    ):
+        print(f"{title}:")
+        width = max(map(len, texts))
+        for name, text in texts.items():
+            print(f"  {name:<{width}}  {text}")
+    return 0
+
+
+def _lab(arguments: list[str]) -> int:
+    import tyro
+
+    from equilearn import labs
+
+    name, flags = _target("lab", arguments, "a lab's NAME")
+    if name in ("-h", "--help"):
+        print(USAGE)
+        return 0
+    kind = labs.find(name)
+    command = dataclasses.make_dataclass(
+        "LabCommand",
+        [
+            ("lab", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default_factory=kind)),
+            ("out", Annotated[Path | None, tyro.conf.arg(help="Run folder.")], None),
+        ],
+    )
+    command.__doc__ = kind.__doc__
+    parsed = _parse(command, f"lab {name}", flags)
+    folder = parsed.out or _new_folder(name)
+    print(f"Doing the lab {name}; everything goes to {folder}", flush=True)
+    print(labs.run(name, parsed.lab, folder))
+    print(f"Report: {folder / 'report.html'}")
     return 0
 
 

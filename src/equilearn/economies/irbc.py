@@ -215,8 +215,8 @@ class IRBC(Model):
 class IrreversibleIRBC(IRBC):
     """The international business cycle with irreversible investment: what is built stays built."""
 
-    innovation_std: float = 0.015
-    """One and a half times the usual one, with which investment would hardly ever fall to zero."""
+    innovation_std: float = 0.025
+    """Two and a half times the usual one, with which investment would hardly ever fall to zero."""
 
     class Policy(NamedTuple):
         """Investment of every country, and the multipliers of its lower bound relative to the budget's."""
@@ -240,3 +240,7 @@ class IrreversibleIRBC(IRBC):
         return super().errors(state, policy, expect) | {
             "complementarity": product_error(policy.irreversibility, relative)
         }
+
+    def settings(self) -> SolveSettings:
+        """Return settings found by measurement: investment has a kink."""
+        return SolveSettings(episodes=4000, restart=0.01, width=96, steepness=3.0)

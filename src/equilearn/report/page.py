@@ -16,7 +16,7 @@ from equilearn.equilibrium.accuracy import PERCENTILES
 from equilearn.learn import Outcome, Target
 from equilearn.learn.checkpoint import write_atomically
 from equilearn.report.figures import error_distribution, paths, training
-from equilearn.report.style import png
+from equilearn.report.style import CSS, png
 
 TRUSTED = {"mean": 1e-3, "p999": 1e-2}
 """Where a model asks for nothing else: bounds on every error of a solution that is called accurate."""
@@ -25,22 +25,9 @@ PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>{{ problem }}: equilearn report</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-h1 { margin-bottom: 0; } h2 { margin-top: 2rem; font-size: 1.2rem; } .lead { color: #555; margin-top: 0; }
-.verdict { border-left: 6px solid {{ colour }}; background: #f6f6f6; padding: .8rem 1.2rem; margin: 1rem 0; }
-.verdict b { font-size: 1.15rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } .wide { overflow-x: auto; }
-.figures { display: grid; grid-template-columns: repeat(2, 1fr); gap: 1.5rem; align-items: end; }
-@media (max-width: 50rem) { .figures { grid-template-columns: 1fr; } }
-figure { margin: 0; } figure.broad { grid-column: 1 / -1; } img { max-width: 100%; }
-figcaption { color: #555; font-size: .9rem; }
-details { margin: 1rem 0; } pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; font-size: .85rem; }
-</style></head><body>
+<style>{{ css }}</style></head><body>
 <h1>{{ problem }}</h1><p class="lead">{{ description }}</p>
-<div class="verdict"><b>{{ verdict }}</b>{% for line in reasons %}<br>{{ line }}{% endfor %}</div>
+<div class="verdict" style="border-color: {{ colour }}"><b>{{ verdict }}</b>{% for line in reasons %}<br>{{ line }}{% endfor %}</div>
 <h2>Errors in the equilibrium conditions</h2>
 <p>Absolute errors on 10,000 fresh periods after 2,000 of burn-in, all components pooled, with conditional
 expectations. Unit-free: an Euler error of 1e-3 is a mistake of one dollar in a thousand of consumption.</p>
@@ -119,6 +106,7 @@ def write_report(
         .render(
             problem=result["problem"],
             description=description[0] if description else "",
+            css=CSS,
             colour="#009e73" if good else "#cc3311",
             verdict=words,
             reasons=reasons,

@@ -15,6 +15,24 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc3311", "#882255", "#56b4e9")
 """Okabe and Ito's palette, the strong half first."""
 
 
+CSS = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+h1 { margin-bottom: 0; } h2 { margin-top: 2rem; font-size: 1.2rem; } .lead { color: #555; margin-top: 0; }
+.verdict { border-left: 6px solid #222; background: #f6f6f6; padding: .8rem 1.2rem; margin: 1rem 0; }
+.verdict b { font-size: 1.15rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } .wide { overflow-x: auto; }
+.figures { display: grid; grid-template-columns: repeat(2, 1fr); gap: 1.5rem; align-items: end; }
+@media (max-width: 50rem) { .figures { grid-template-columns: 1fr; } }
+figure { margin: 0; } figure.broad { grid-column: 1 / -1; } img { max-width: 100%; }
+caption { caption-side: bottom; color: #555; font-size: .9rem; text-align: left; padding-top: .3rem; }
+figcaption { color: #555; font-size: .9rem; }
+details { margin: 1rem 0; } pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; font-size: .85rem; }
+"""
+"""Of every page; `autoescape` of the templates leaves it as it is, since it has no quotes or angle brackets."""
+
+
 def new_figure(rows: int = 1, columns: int = 1, *, height: float = 3.4, **options: Any) -> tuple[Figure, Any]:
     """Return a figure with a grid of axes (a single one where rows and columns are 1)."""
     figure = Figure(figsize=(4.4 * columns + 0.8, height * rows), layout="constrained")

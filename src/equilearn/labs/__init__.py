@@ -1,0 +1,85 @@
+"""The exercises of the course: settings in, tables and figures out.
+
+A lab is a frozen dataclass whose fields are its settings and whose `run` returns `Findings`. Listing the labs imports
+none of them.
+"""
+
+from __future__ import annotations
+
+import abc
+import ast
+import dataclasses
+import importlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, dataclass_transform
+
+from equilearn.errors import UserError
+
+if TYPE_CHECKING:
+    from equilearn.report import Findings
+
+LABS = {
+    "carbon-tax": "carbon_tax:CarbonTax",
+}
+"""Name -> file of this folder and class in it."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Lab(abc.ABC):
+    """An exercise; subclasses are frozen dataclasses whose fields are its settings."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+
+    @abc.abstractmethod
+    def run(self) -> Findings:
+        """Do the exercise; return what it found."""
+
+
+def descriptions() -> dict[str, str]:
+    """Return the first line of every lab's docstring, by name, without importing the labs."""
+    texts = {}
+    for name, place in LABS.items():
+        file, kind = place.split(":")
+        tree = ast.parse((Path(__file__).parent / f"{file}.py").read_text())
+        node = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == kind)
+        texts[name] = (ast.get_docstring(node) or "").splitlines()[0]
+    return texts
+
+
+def find(name: str) -> type[Lab]:
+    """Return a lab's class by its name.
+
+    Raises:
+        UserError: there is no such lab.
+    """
+    if name not in LABS:
+        raise UserError(f"{name}: no such lab; there are {', '.join(LABS)}.")
+    file, kind = LABS[name].split(":")
+    return getattr(importlib.import_module(f"equilearn.labs.{file}"), kind)
+
+
+def run(name: str, lab: Lab, folder: Path) -> Findings:
+    """Run a lab in a new run folder, or anew in its own; write settings, result, figures and report.
+
+    Raises:
+        UserError: the folder holds another run, or cannot be written.
+    """
+    from equilearn.learn.checkpoint import write_atomically
+    from equilearn.report import write_findings
+    from equilearn.runs import SETTINGS, versions
+
+    settings = {"lab": name, "settings": dataclasses.asdict(lab)}  # pyright: ignore[reportArgumentType]
+    text = json.dumps(settings, indent=2) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / SETTINGS).exists() and (folder / SETTINGS).read_text() != text:
+            raise UserError(f"{folder}: holds another run already; choose another --out.")
+        write_atomically(folder / SETTINGS, text.encode())
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}).") from None
+    findings = lab.run()
+    write_findings(folder, name, findings, {"settings": settings["settings"], "versions": versions()})
+    return findings

@@ -1,0 +1,117 @@
+"""What a lab finds: words, tables and figures in order, and the figures for people's scripts.
+
+A lab fills a `Findings`; `write_findings` makes of it `result.json`, `figures/*.png` and one self-contained page.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from matplotlib.figure import Figure
+
+from equilearn.learn.checkpoint import write_atomically
+from equilearn.report.style import CSS, png
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{{ title }}: equilearn lab</title>
+<style>{{ css }}</style></head><body>
+<h1>{{ title }}</h1><p class="lead">{{ lead }}</p>
+{% for kind, caption, content in parts %}
+{% if kind == "heading" %}<h2>{{ caption }}</h2>
+{% elif kind == "text" %}<p>{{ caption }}</p>
+{% elif kind == "table" %}<div class="wide"><table><caption>{{ caption }}</caption>
+<tr>{% for cell in content[0] %}<th>{{ cell }}</th>{% endfor %}</tr>
+{% for row in content[1:] %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}</table></div>
+{% else %}<figure><img alt="{{ caption }}" src="data:image/png;base64,{{ content }}">
+<figcaption>{{ caption }}</figcaption></figure>
+{% endif %}{% endfor %}
+<details><summary>Settings and versions</summary><pre>{{ details }}</pre></details>
+</body></html>
+"""
+
+
+def cell(value: Any) -> str:
+    """Return a value as a table shows it: three significant digits for numbers that are not whole."""
+    if isinstance(value, bool) or not isinstance(value, float):
+        return str(value)
+    if value != value:
+        return "–"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+@dataclass
+class Findings:
+    """What a lab found, in the order in which a reader meets it."""
+
+    lead: str
+    """One sentence: what the lab is about."""
+    result: dict[str, Any] = field(default_factory=dict)
+    """Final figures, by name: the content of `result.json`."""
+    parts: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    def heading(self, title: str) -> None:
+        """Begin a section."""
+        self.parts.append(("heading", title, None))
+
+    def text(self, paragraph: str) -> None:
+        """Add a paragraph."""
+        self.parts.append(("text", paragraph, None))
+
+    def table(self, caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add a table; a row has as many cells as there are columns."""
+        for row in rows:
+            assert len(row) == len(columns), (columns, row)
+        self.parts.append(("table", caption, [list(columns), *([cell(one) for one in row] for row in rows)]))
+
+    def figure(self, caption: str, figure: Figure) -> None:
+        """Add a figure; its file's name is made from the caption's beginning (to the first colon)."""
+        self.parts.append(("figure", caption, figure))
+
+    def __str__(self) -> str:
+        """Return words and tables as plain text."""
+        lines = [self.lead]
+        for kind, caption, content in self.parts:
+            if kind == "heading":
+                lines += ["", caption, "-" * len(caption)]
+            elif kind == "text":
+                lines.append(caption)
+            elif kind == "table":
+                widths = [max(len(row[i]) for row in content) for i in range(len(content[0]))]
+                lines.append(f"{caption}:")
+                lines += ["  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in content]
+        return "\n".join(lines)
+
+
+def write_findings(folder: Path, title: str, findings: Findings, details: dict[str, Any]) -> None:
+    """Write `figures/*.png`, `result.json` and `report.html` into a run folder.
+
+    Args:
+        folder: an existing run folder.
+        title: the lab's name.
+        findings: what it found.
+        details: settings and versions, shown at the page's end and kept in `result.json`.
+    """
+    (folder / "figures").mkdir(exist_ok=True)
+    parts: list[tuple[str, str, Any]] = []
+    for kind, caption, content in findings.parts:
+        if kind == "figure":
+            image = png(content)
+            name = re.sub(r"[^a-z0-9]+", "-", caption.split(":")[0].lower()).strip("-")
+            write_atomically(folder / "figures" / f"{name}.png", image)
+            content = base64.b64encode(image).decode()
+        parts.append((kind, caption, content))
+    page = Environment(autoescape=True).from_string(PAGE)
+    html = page.render(title=title, lead=findings.lead, css=CSS, parts=parts, details=json.dumps(details, indent=2))
+    write_atomically(folder / "report.html", html.encode())
+    result = {"problem": title, **findings.result, **details}
+    write_atomically(folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
