@@ -26,7 +26,9 @@ def test_consumption_exhausts_the_budget(log_capital):
     model = IRBC(countries=5)
     state = model.State(0.1 * jax.random.normal(jax.random.key(0), (5,)), jnp.full(5, log_capital))
     policy = model.Policy(0.02 * jnp.exp(state.log_capital))
-    np.testing.assert_allclose(model.consumption(state, policy).sum(), model.world_consumption(state, policy), rtol=1e-5)
+    np.testing.assert_allclose(
+        model.consumption(state, policy).sum(), model.world_consumption(state, policy), rtol=1e-5
+    )
 
 
 def far_from_bounds(model, path):

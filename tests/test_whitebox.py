@@ -37,7 +37,9 @@ def double_precision():
 
 
 def test_the_neuron_of_the_course():
-    assert activations.sigmoid(np.array([1.0]) + np.array([-1.0, 2.0]) @ np.array([3.0, -2.0]))[0] == pytest.approx(0.002, abs=5e-4)
+    assert activations.sigmoid(np.array([1.0]) + np.array([-1.0, 2.0]) @ np.array([3.0, -2.0]))[0] == pytest.approx(
+        0.002, abs=5e-4
+    )
     np.testing.assert_array_equal(LOGIC_NEURONS["and"](X), AND[:, 0])
     np.testing.assert_array_equal(LOGIC_NEURONS["or"](X), OR[:, 0])
     np.testing.assert_array_equal(LOGIC_NEURONS["not"](np.array([[0.0], [1.0]])), [1, 0])
@@ -105,7 +107,8 @@ def test_activations_and_derivatives(name):
 def test_softmax_and_its_derivative():
     h = np.random.default_rng(0).normal(size=(5, 4)) * 10
     np.testing.assert_allclose(activations.softmax(h), jax.nn.softmax(h), rtol=1e-12)
-    np.testing.assert_allclose(activations.softmax_derivative(h), jax.vmap(jax.jacobian(jax.nn.softmax))(jnp.asarray(h)),
+    theirs = jax.vmap(jax.jacobian(jax.nn.softmax))(jnp.asarray(h))
+    np.testing.assert_allclose(activations.softmax_derivative(h), theirs,
                                atol=1e-12)  # fmt: skip
     assert np.all(np.isfinite(activations.softmax(np.array([1e4, -1e4]))))
 
@@ -221,7 +224,9 @@ def test_back_propagation_is_the_gradient(output, activation):
         return jnp.mean(optax.softmax_cross_entropy(a, t))
 
     value, d_weights, d_biases = net.gradient(x, t)
-    reference = jax.value_and_grad(loss, argnums=(0, 1))([*map(jnp.asarray, net.weights)], [*map(jnp.asarray, net.biases)])
+    reference = jax.value_and_grad(loss, argnums=(0, 1))(
+        [*map(jnp.asarray, net.weights)], [*map(jnp.asarray, net.biases)]
+    )
     assert value == pytest.approx(float(reference[0]), rel=1e-12)
     for ours, theirs in zip((*d_weights, *d_biases), (*reference[1][0], *reference[1][1]), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-13)
@@ -310,7 +315,8 @@ def test_bumps_are_one_inside_and_zero_outside():
 def test_more_bumps_approximate_better():
     x = np.linspace(0.05, 0.95, 400)
     gaps = [
-        np.abs(approximation.staircase(np.sin, x, 0.0, 1.0, n, steepness=50.0 * n) - np.sin(x)).max() for n in (10, 40, 160)
+        np.abs(approximation.staircase(np.sin, x, 0.0, 1.0, n, steepness=50.0 * n) - np.sin(x)).max()
+        for n in (10, 40, 160)
     ]
     assert gaps[1] < gaps[0] / 3 and gaps[2] < gaps[1] / 3
 

@@ -70,7 +70,7 @@ class Axes(NamedTuple):
 class SoapState(NamedTuple):
     """State of `scale_by_soap`."""
 
-    count: Int[Array, ""]
+    count: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
     axes: tuple[Axes, ...]
     """One for each parameter, in the order of the tree's leaves."""
 

@@ -171,7 +171,7 @@ class Climate(Model):
 
     def state_2015(self) -> State:
         """Return the state of 2015, in double precision."""
-        return self.State(*(np.float64(x) for x in (0.0, 0.0, 2.926, *self.cycle.start, *self.thermal.start)))
+        return self.State(*(np.float64(x) for x in (0.0, 0.0, 2.926, *self.cycle.start, *self.thermal.start)))  # pyright: ignore[reportArgumentType]
 
     def policies(self, state: State) -> dict[str, FeasibleSet]:
         """Shares between zero and one, costs above zero; learning starts near the values of CDICE."""
@@ -305,7 +305,7 @@ class Climate(Model):
 
     def settings(self) -> SolveSettings:
         """Return settings found by measurement: paths of two centuries on average, started around 2015."""
-        return SolveSettings(episodes=4000, restart=0.006, width=96, tail=0.0, learning_rate=2e-3)
+        return SolveSettings(episodes=3000, restart=0.006, width=96, tail=0.0, learning_rate=1e-3)
 
     def required(self) -> tuple[Target, ...]:
         """Return the accuracy with which the social cost of carbon is good to about three in a thousand."""

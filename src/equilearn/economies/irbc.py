@@ -106,7 +106,10 @@ class IRBC(Model):
     def initial(self, key: PRNGKeyArray) -> State:
         """Return productivity from its stationary distribution, and log capital within a half of zero."""
         shock_key, capital_key = jax.random.split(key)
-        own, common = jax.random.normal(shock_key, (self.countries,)), jax.random.normal(jax.random.fold_in(shock_key, 1))
+        own, common = (
+            jax.random.normal(shock_key, (self.countries,)),
+            jax.random.normal(jax.random.fold_in(shock_key, 1)),
+        )
         spread = self.innovation_std / np.sqrt(1 - self.persistence**2)
         log_capital = jax.random.uniform(capital_key, (self.countries,), minval=-0.5, maxval=0.5)
         return self.State(spread * (own + common), log_capital)
@@ -218,7 +221,7 @@ class IrreversibleIRBC(IRBC):
     innovation_std: float = 0.025
     """Two and a half times the usual one, with which investment would hardly ever fall to zero."""
 
-    class Policy(NamedTuple):
+    class Policy(NamedTuple):  # pyright: ignore[reportIncompatibleVariableOverride]
         """Investment of every country, and the multipliers of its lower bound relative to the budget's."""
 
         investment: Float[Array, " N"]
@@ -234,7 +237,7 @@ class IrreversibleIRBC(IRBC):
         """Return the multipliers of the lower bounds of investment."""
         return policy.irreversibility
 
-    def errors(self, state: IRBC.State, policy: Policy, expect: Expect) -> dict[str, Array]:
+    def errors(self, state: IRBC.State, policy: Any, expect: Expect) -> dict[str, Array]:
         """Return the Euler errors, and the multiplier times investment relative to capital."""
         relative = policy.investment / jnp.exp(state.log_capital)
         return super().errors(state, policy, expect) | {

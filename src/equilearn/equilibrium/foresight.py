@@ -46,7 +46,9 @@ def perfect_foresight(
         UserError: the model has a Markov chain, or the iteration does not converge.
     """
     if isinstance(model.shock, MarkovChain):
-        raise UserError(f"perfect_foresight: {model.name} has a Markov chain; only continuous shocks can be set to zero.")
+        raise UserError(
+            f"perfect_foresight: {model.name} has a Markov chain; only continuous shocks can be set to zero."
+        )
     with jax.enable_x64(True):
         start = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), start)
         return _Stack(model, start, periods).solve(tolerance, iterations)
@@ -119,7 +121,7 @@ class _Stack:
         keep_rows = np.arange(periods * n)[: periods * n - s]
         keep_columns = np.arange(s, periods * n)
         jacobian = jacobian[keep_rows][:, keep_columns]
-        step = scipy.sparse.linalg.spsolve(jacobian, -errors.ravel()[keep_rows])
+        step = np.asarray(scipy.sparse.linalg.spsolve(jacobian, -errors.ravel()[keep_rows]))
         return np.concatenate([np.zeros(s), step]).reshape(periods, n)
 
     def solve(self, tolerance: float, iterations: int) -> xr.Dataset:
@@ -130,7 +132,7 @@ class _Stack:
             size = np.abs(errors).max()
             if size <= tolerance:
                 return self._label(path)
-            step, share = self._step(path, errors), 1.0
+            step, share, new_errors = self._step(path, errors), 1.0, errors
             while share > 1e-4:
                 new_errors = self._errors(path + share * step)
                 if np.all(np.isfinite(new_errors)) and np.linalg.norm(new_errors) < np.linalg.norm(errors):

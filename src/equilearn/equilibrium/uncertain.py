@@ -52,14 +52,15 @@ class Uncertain(Model):
         Raises:
             UserError: a parameter is unknown, no number, or its range is empty.
         """
-        ranges = (*((str(n), float(a), float(b)) for n, a, b in ranges), *((n, *map(float, r)) for n, r in named.items()))
+        ranges = tuple((str(n), float(a), float(b)) for n, a, b in (*ranges, *((n, *r) for n, r in named.items())))
         known = [f.name for f in dataclasses.fields(model) if isinstance(getattr(model, f.name), float)]  # pyright: ignore
         for name, low, high in ranges:
             if name not in known:
                 raise UserError(f"Uncertain: {model.name} has no real parameter {name!r}; it has {', '.join(known)}.")
             if not low < high:
                 raise UserError(f"Uncertain: the range of {name} is empty ({low} to {high}).")
-            dataclasses.replace(model, **{name: low}), dataclasses.replace(model, **{name: high})  # let the model check
+            for bound in (low, high):  # let the model check
+                dataclasses.replace(model, **{name: bound})  # pyright: ignore[reportArgumentType]
         if not ranges:
             raise UserError("Uncertain: name at least one parameter and its range.")
         if len({name for name, *_ in ranges}) < len(ranges):
@@ -99,8 +100,11 @@ class Uncertain(Model):
         """Return the state of a base state and values of the parameters, by name; both may have a leading axis."""
         values = jnp.stack([jnp.asarray(parameters[name], jnp.float32) for name in self.names], axis=-1)
         lead = values.shape[:-1]
-        fields = [jnp.broadcast_to(jnp.asarray(x), (*lead, *np.shape(x)[np.ndim(x) - one.ndim :]))
-                  for x, one in zip(base, jax.eval_shape(self.model.initial, jax.random.key(0)), strict=True)]  # fmt: skip
+        like = jax.eval_shape(self.model.initial, jax.random.key(0))
+        fields = [
+            jnp.broadcast_to(jnp.asarray(x), (*lead, *np.shape(x)[np.ndim(x) - one.ndim :]))
+            for x, one in zip(base, like, strict=True)
+        ]
         return self.State(*fields, values)
 
     def _base(self, state: Any) -> Any:

@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from equilearn.report import Findings
 
 LABS = {
+    "gradient-descent": "gradient_descent:GradientDescent",
+    "perceptron": "perceptron:Perceptron",
+    "mlp": "mlp:MLP",
+    "approximation": "approximation:Approximation",
+    "regression": "regression:Regression",
+    "classification": "classification:Classification",
+    "genz": "genz:Genz",
+    "gradients": "gradients:Gradients",
+    "landscape": "landscape:Landscape",
+    "overfitting": "overfitting:Overfitting",
+    "tabular": "tabular:Tabular",
+    "dimension": "dimension:Dimension",
     "carbon-tax": "carbon_tax:CarbonTax",
 }
 """Name -> file of this folder and class in it."""
@@ -32,6 +44,17 @@ class Lab(abc.ABC):
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+
+    def __post_init__(self) -> None:
+        """Check that what counts something counts at least one.
+
+        Raises:
+            UserError: a whole number (but the seed) is below one.
+        """
+        for name, value in vars(self).items():
+            for number in value if isinstance(value, tuple) else (value,):
+                if type(number) is int and number < (0 if name == "seed" else 1):
+                    raise UserError(f"{type(self).__name__}: {name} must be at least 1, not {number}.")
 
     @abc.abstractmethod
     def run(self) -> Findings:

@@ -62,7 +62,7 @@ class CarbonTax(Lab):
 
     variants: tuple[str, ...] = ("CDICE", "CDICE-HadGEM2-ES", "CDICE-GISS-E2-R", "DICE-2016")
     """Calibrations of the climate to solve."""
-    episodes: int = 4000
+    episodes: int = 3000
     """Episodes of training for each calibration."""
     draws: int = 512
     """Draws (a power of two) for the Sobol indices of the uncertain parameters."""
@@ -127,10 +127,11 @@ class CarbonTax(Lab):
 
     def _uncertainty(self, findings: Findings) -> None:
         findings.heading("What we do not know")
-        model = Uncertain(Climate(), **BOX)
+        climate = Climate()
+        model = Uncertain(climate, tuple((name, *bounds) for name, bounds in BOX.items()))
         base = replace(model.settings(), episodes=self.episodes, width=128)
         solution = solve(model, seed=self.seed, settings=base)
-        start = model.model.state_2015()
+        start = climate.state_2015()
 
         def tax(draws: Float[np.ndarray, "parameters draws"]) -> Float[np.ndarray, " draws"]:
             named = dict(zip(model.names, np.asarray(draws, np.float32), strict=True))
@@ -167,7 +168,7 @@ class CarbonTax(Lab):
         model = StochasticClimate()
         solution = self._solve(model)
         start = model.state_2015()
-        many = model.State(*(np.full(1000, x, np.float32) for x in start))
+        many = model.State(*(np.full(1000, x, np.float32) for x in start))  # pyright: ignore[reportArgumentType]
         paths = solution.follow(many, 136, seed=self.seed + 1)
         exact = perfect_foresight(model, start, EXACT_YEARS)
         figure, axes = new_figure(1, 2)
@@ -240,7 +241,11 @@ def _physics(findings: Findings) -> None:
     """Add the tests of the climate alone: no economy, no network."""
     findings.heading("The climate alone")
     tests = (
-        ("share left of 100 GtC", "years after the pulse", {n: pulse_response(c, 250) for n, c in CARBON_CYCLES.items()}),
+        (
+            "share left of 100 GtC",
+            "years after the pulse",
+            {n: pulse_response(c, 250) for n, c in CARBON_CYCLES.items()},
+        ),
         ("warming, 4 x CO2 (K)", "years", {n: abrupt_quadrupling(t, 250) for n, t in TEMPERATURES.items()}),
         ("warming, CO2 + 1 % a year (K)", "years", {n: one_percent_a_year(t, 140) for n, t in TEMPERATURES.items()}),
     )

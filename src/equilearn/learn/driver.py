@@ -140,12 +140,13 @@ def learn(
             save_tree(folder / LAST, state, _header(so_far))
 
     with Recorder(folder, title=title, live=live, from_episode=int(state.episode)) as recorder:
-        recorder.say("compiling")
-        call = _compile(problem, state, optimizer, settings)
-        saved_at = time.perf_counter()
         if so_far.errors:
             outcome, message = _finished(state, so_far, settings)
+        call, saved_at = None, time.perf_counter()
         while outcome is None:
+            if call is None:
+                recorder.say("compiling")
+                call = _compile(problem, state, optimizer, settings)
             began = time.perf_counter()
             new, records, summaries = call(problem, state)
             errors = _numbers(summaries)

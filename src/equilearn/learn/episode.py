@@ -99,6 +99,20 @@ def _keys(state: LearnState) -> tuple[PRNGKeyArray, PRNGKeyArray, PRNGKeyArray]:
     return generate, learn, check
 
 
+def one_episode(
+    problem: Problem,
+    optimizer: optax.GradientTransformationExtraArgs,
+    settings: LearnSettings,
+    state: LearnState,
+) -> tuple[LearnState, Record]:
+    """Generate and learn once."""
+    generate_key, learn_key, _ = _keys(state)
+    data, world = problem.generate(state.networks, state.world, key=generate_key)
+    state = eqx.tree_at(lambda s: s.world, state, world)
+    state, record = learn_on(problem, optimizer, settings, state, data, key=learn_key)
+    return state, record | {"active": jnp.asarray(True)}
+
+
 def compiled_call(
     optimizer: optax.GradientTransformationExtraArgs, settings: LearnSettings
 ) -> Callable[[Problem, LearnState], tuple[LearnState, Record, Summaries]]:
@@ -107,18 +121,11 @@ def compiled_call(
     The record holds one row an episode; rows that were not run have `active` false.
     """
 
-    def one(problem: Problem, state: LearnState) -> tuple[LearnState, Record]:
-        generate_key, learn_key, _ = _keys(state)
-        data, world = problem.generate(state.networks, state.world, key=generate_key)
-        state = eqx.tree_at(lambda s: s.world, state, world)
-        state, record = learn_on(problem, optimizer, settings, state, data, key=learn_key)
-        return state, record | {"active": jnp.asarray(True)}
-
     def call(problem: Problem, state: LearnState) -> tuple[LearnState, Record, Summaries]:
         dynamic, static = eqx.partition(state, eqx.is_array)
 
         def run(dynamic: Any) -> tuple[Any, Record]:
-            new, record = one(problem, eqx.combine(dynamic, static))
+            new, record = one_episode(problem, optimizer, settings, eqx.combine(dynamic, static))
             return eqx.filter(new, eqx.is_array), record
 
         empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(run, dynamic)[1])

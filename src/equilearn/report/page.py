@@ -27,7 +27,8 @@ PAGE = """<!doctype html>
 <title>{{ problem }}: equilearn report</title>
 <style>{{ css }}</style></head><body>
 <h1>{{ problem }}</h1><p class="lead">{{ description }}</p>
-<div class="verdict" style="border-color: {{ colour }}"><b>{{ verdict }}</b>{% for line in reasons %}<br>{{ line }}{% endfor %}</div>
+<div class="verdict" style="border-color: {{ colour }}"><b>{{ verdict }}</b>
+{% for line in reasons %}<br>{{ line }}{% endfor %}</div>
 <h2>Errors in the equilibrium conditions</h2>
 <p>Absolute errors on 10,000 fresh periods after 2,000 of burn-in, all components pooled, with conditional
 expectations. Unit-free: an Euler error of 1e-3 is a mistake of one dollar in a thousand of consumption.</p>

@@ -12,9 +12,9 @@
 | RMSProp (Hinton, 2012) | s <- b s + (1 - b) g^2,  x <- x - eta g / (sqrt(s) + eps) |
 | Adam (Kingma and Ba, 2015) | v <- b1 v + (1 - b1) g,  s <- b2 s + (1 - b2) g^2,  x <- x - eta v^ / (sqrt(s^) + eps) |
 
-with v^ = v / (1 - b1^t) and s^ = s / (1 - b2^t). Batch, stochastic and mini-batch descent differ only in how many samples
-the gradient is taken over. A rule here is a generator-free pair: `start(x)` makes its memory, `step` returns the
-new parameters and the new memory.
+with v^ = v / (1 - b1^t) and s^ = s / (1 - b2^t). Batch, stochastic and mini-batch descent differ only in how
+many samples the gradient is taken over. A rule here is a pair: `start(x)` makes its memory, `step` returns the new
+parameters and the new memory.
 """
 
 from __future__ import annotations
@@ -156,9 +156,7 @@ class Adam(Rule):
         return x - self.eta * step, Memory(t, v, s)
 
 
-def descend(
-    rule: Rule, gradient: Gradient, x: Any, *, steps: int, tolerance: float = 0.0
-) -> Iterator[ndarray]:
+def descend(rule: Rule, gradient: Gradient, x: Any, *, steps: int, tolerance: float = 0.0) -> Iterator[ndarray]:
     """Yield the parameters before the first and after every step, until the gradient's norm is at the tolerance."""
     x = np.asarray(x, float)
     memory = rule.start(x)

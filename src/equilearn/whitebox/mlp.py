@@ -10,6 +10,7 @@ Legend: N samples, I inputs, O outputs; sizes = (I, hidden ..., O).
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,12 +43,10 @@ class MLP:
     output: str
 
     @staticmethod
-    def fresh(
-        sizes: Sequence[int], *, activation: str = "sigmoid", output: str = "linear", seed: int = 0
-    ) -> MLP:
+    def fresh(sizes: Sequence[int], *, activation: str = "sigmoid", output: str = "linear", seed: int = 0) -> MLP:
         """Return a network with Glorot's weights and zero biases."""
         rng = np.random.default_rng(seed)
-        weights = [glorot(i, o, rng) for i, o in zip(sizes[:-1], sizes[1:], strict=True)]
+        weights = [glorot(i, o, rng) for i, o in itertools.pairwise(sizes)]
         return MLP(weights, [np.zeros(o) for o in sizes[1:]], ACTIVATIONS[activation], output)
 
     def forward(self, x: Inputs) -> tuple[list[ndarray], list[ndarray]]:

@@ -1,0 +1,20 @@
+"""The course's data sets: found locally, in the cache, or downloaded with a checksum."""
+
+from equilearn.data.genz import GENZ, draw_parameters, sample
+from equilearn.data.images import FASHION, image_split, load_images, load_small
+from equilearn.data.tables import LEAKS, crickets, lending_club, logic, random_network_data
+
+__all__ = [
+    "FASHION",
+    "GENZ",
+    "LEAKS",
+    "crickets",
+    "draw_parameters",
+    "image_split",
+    "lending_club",
+    "load_images",
+    "load_small",
+    "logic",
+    "random_network_data",
+    "sample",
+]
