@@ -36,7 +36,7 @@ from equilearn.economies.climate_physics import (
     Temperature,
     forcing,
 )
-from equilearn.equilibrium import AR1, Expect, FeasibleSet, HalfLine, Interval, Model, Shock, SolveSettings
+from equilearn.equilibrium import AR1, Expect, FeasibleSet, Interval, Model, Shock, SolveSettings
 from equilearn.errors import UserError
 from equilearn.learn import Target
 
@@ -44,6 +44,17 @@ Scalar = Float[Array, ""]
 
 CO2_PER_C = 3.666
 FIRST_YEAR = 2015
+MOST_CAPITAL = 8.0
+"""Of capital per effective labour, which stays near 3."""
+MOST_COST = 30.0
+"""Of the costs, in units of those usual at the start."""
+USUAL_COSTS = {
+    "cost_atmosphere": 1.4,
+    "cost_upper_ocean": 1.0,
+    "cost_lower_ocean": 0.17,
+    "cost_warming": 0.06,
+    "cost_ocean_warming": 0.3,
+}
 LEAST_NET_OUTPUT = 0.05
 """Share of output left after damages, for states far from any that is reached."""
 
@@ -174,15 +185,15 @@ class Climate(Model):
         return self.State(*(np.float64(x) for x in (0.0, 0.0, 2.926, *self.cycle.start, *self.thermal.start)))  # pyright: ignore[reportArgumentType]
 
     def policies(self, state: State) -> dict[str, FeasibleSet]:
-        """Shares between zero and one, costs above zero; learning starts near the values of CDICE."""
-        return {
-            "consumption_share": Interval(0.0, 1.0, start=0.27),
-            "cost_atmosphere": HalfLine(scale=2.0),
-            "cost_upper_ocean": HalfLine(scale=1.5),
-            "cost_lower_ocean": HalfLine(scale=0.24),
-            "cost_warming": HalfLine(scale=0.09),
-            "cost_ocean_warming": HalfLine(scale=0.42),
-        }
+        """Shares and costs above zero and below bounds far away; learning starts near the values of CDICE.
+
+        Without the upper bounds, capital and costs that grow for ever satisfy the equations too.
+        """
+        lower = jnp.maximum(1 - self.trends(state.year).growth * MOST_CAPITAL / self.least_resources(state), 0.0)
+        slow = TEMPERATURES["mmm"].c1 / self.thermal.c1  # the slower the air warms, the longer a warm year lasts
+        usual = USUAL_COSTS | {"cost_warming": slow * USUAL_COSTS["cost_warming"]}
+        costs = {name: Interval(0.0, MOST_COST * cost, start=1 / MOST_COST) for name, cost in usual.items()}
+        return {"consumption_share": Interval(lower, 1.0, start=0.27), **costs}
 
     def output(self, state: State) -> Scalar:
         """Return gross output per effective labour."""
@@ -195,8 +206,11 @@ class Climate(Model):
 
     def consumption(self, state: State, policy: Policy) -> Scalar:
         """Return consumption per effective labour: a share of what there is with complete abatement."""
-        least = self.net_output(state, 1.0) + (1 - self.depreciation) * state.capital
-        return policy.consumption_share * least
+        return policy.consumption_share * self.least_resources(state)
+
+    def least_resources(self, state: State) -> Scalar:
+        """Return what there is to consume and to save with complete abatement."""
+        return self.net_output(state, 1.0) + (1 - self.depreciation) * state.capital
 
     def marginal_utility(self, state: State, policy: Policy) -> Scalar:
         """Return lambda = c^(-1/psi)."""
@@ -305,7 +319,7 @@ class Climate(Model):
 
     def settings(self) -> SolveSettings:
         """Return settings found by measurement: paths of two centuries on average, started around 2015."""
-        return SolveSettings(episodes=3000, restart=0.006, width=96, tail=0.0, learning_rate=1e-3)
+        return SolveSettings(episodes=3000, restart=0.01, width=96, tail=0.0, learning_rate=1e-3)
 
     def required(self) -> tuple[Target, ...]:
         """Return the accuracy with which the social cost of carbon is good to about three in a thousand."""

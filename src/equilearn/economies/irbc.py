@@ -143,25 +143,25 @@ class IRBC(Model):
         del policy
         return jnp.zeros(self.countries)
 
-    def following_capital(self, state: State, policy: Policy) -> Float[Array, " N"]:
+    def following_capital(self, state: State, policy: Any) -> Float[Array, " N"]:
         """Return next period's capital of every country."""
         return (1 - self.depreciation) * jnp.exp(state.log_capital) + policy.investment
 
-    def transition(self, state: State, policy: Policy, shock: Array) -> State:
+    def transition(self, state: State, policy: Any, shock: Array) -> State:
         """Investment and what is left of capital are next period's capital."""
         return self.State(shock, jnp.log(jnp.maximum(self.following_capital(state, policy), 1e-3)))
 
-    def growth(self, state: State, policy: Policy) -> Float[Array, " N"]:
+    def growth(self, state: State, policy: Any) -> Float[Array, " N"]:
         """Return the growth rate g of every country's capital."""
         return self.following_capital(state, policy) / jnp.exp(state.log_capital) - 1
 
-    def world_consumption(self, state: State, policy: Policy) -> Float[Array, ""]:
+    def world_consumption(self, state: State, policy: Any) -> Float[Array, ""]:
         """Return what is left of world output for consumption."""
         cost = 0.5 * self.adjustment * jnp.exp(state.log_capital) * self.growth(state, policy) ** 2
         left = jnp.sum(self.output(state) - policy.investment - cost)
         return jnp.maximum(left, LEAST_CONSUMED * jnp.sum(self.output(state)))
 
-    def log_multiplier(self, state: State, policy: Policy) -> Float[Array, ""]:
+    def log_multiplier(self, state: State, policy: Any) -> Float[Array, ""]:
         """Return the log of the budget's multiplier: the root of log(consumption(multiplier) / world consumption).
 
         Newton's method in logs: the function is convex and falls with a slope between -1 and -least_ies, so the
@@ -178,15 +178,15 @@ class IRBC(Model):
         start = (base + np.log(self.countries) - target) / jnp.mean(ies)
         return jax.lax.scan(step, start, length=NEWTON_STEPS)[0]
 
-    def consumption(self, state: State, policy: Policy) -> Float[Array, " N"]:
+    def consumption(self, state: State, policy: Any) -> Float[Array, " N"]:
         """Return every country's consumption."""
         return self.steady_consumption * jnp.exp(-jnp.asarray(self.ies) * self.log_multiplier(state, policy))
 
-    def errors(self, state: State, policy: Policy, expect: Expect) -> dict[str, Array]:
+    def errors(self, state: State, policy: Any, expect: Expect) -> dict[str, Array]:
         """Return the Euler errors relative to the cost of capital."""
         level = self.log_multiplier(state, policy)
 
-        def value(s: IRBC.State, p: IRBC.Policy) -> Float[Array, " N"]:
+        def value(s: IRBC.State, p: Any) -> Float[Array, " N"]:
             marginal_product = self.capital_share * self.output(s) / jnp.exp(s.log_capital)
             costs = 0.5 * self.adjustment * ((self.growth(s, p) + 1) ** 2 - 1)
             gain = marginal_product + 1 - self.depreciation + costs - (1 - self.depreciation) * self.shadow_value(p)
@@ -195,7 +195,7 @@ class IRBC(Model):
         gain = self.discount * expect(value) + self.shadow_value(policy)
         return {"euler": gain / (1 + self.adjustment * self.growth(state, policy)) - 1}
 
-    def definitions(self, state: State, policy: Policy) -> dict[str, Array]:
+    def definitions(self, state: State, policy: Any) -> dict[str, Array]:
         """Return output, consumption and capital of every country, and world consumption."""
         return {
             "output": self.output(state),
@@ -233,7 +233,7 @@ class IrreversibleIRBC(IRBC):
         start = self.first_guess(state) / most
         return {"investment": Complement(0.0, most, multiplier="irreversibility", scale=0.2, start=start)}
 
-    def shadow_value(self, policy: Policy) -> Float[Array, " N"]:
+    def shadow_value(self, policy: Any) -> Float[Array, " N"]:
         """Return the multipliers of the lower bounds of investment."""
         return policy.irreversibility
 

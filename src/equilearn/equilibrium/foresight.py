@@ -6,8 +6,8 @@ the equations are the model's equilibrium conditions and its law of motion. They
     errors(s_t, p_t; s_t+1, p_t+1) = 0,   s_t+1 = transition(s_t, p_t),   t = 0 .. T - 1,   p_T = p_T-1
 
 and solved by Newton's method with a sparse block-bidiagonal Jacobian, in double precision. No network is involved:
-this is what a trained policy is checked against. Shocks stay at zero, so for a stochastic model it is the
-certainty-equivalent path.
+this is what a trained policy is checked against. Innovations are zero, so for a stochastic model it is
+the certainty-equivalent path.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import scipy.sparse.linalg
 import xarray as xr
 from jaxtyping import Float
 
-from equilearn.equilibrium.model import Model, assemble
+from equilearn.equilibrium.model import Model, assemble, shock_of
+from equilearn.equilibrium.problem import symmetric
 from equilearn.equilibrium.shocks import MarkovChain
 from equilearn.errors import UserError
 
@@ -31,12 +32,17 @@ Vector = Float[np.ndarray, " n"]
 
 
 def perfect_foresight(
-    model: Model, start: Any, periods: int, *, tolerance: float = 1e-11, iterations: int = 100
+    model: Model,
+    start: Any,
+    periods: int,
+    *,
+    tolerance: float = 1e-11,
+    iterations: int = 100,
 ) -> xr.Dataset:
     """Return states, policies and definitions along the exact path, labelled by period.
 
     Args:
-        model: a model whose states and policies are real numbers; its shocks are set to zero.
+        model: a model whose states and policies are real numbers; its innovations are set to zero.
         start: the state of the first period.
         periods: length T; long enough that the end does not matter for the periods of interest.
         tolerance: largest absolute error of any equation at the solution.
@@ -62,42 +68,48 @@ class _Stack:
         self.first, self.state_of = jax.flatten_util.ravel_pytree(start)
         raw = sum(one.size for one in jax.eval_shape(model.policies, start).values())
         guess = assemble(model, start, jnp.zeros(raw))
-        flat, self.policy_of = jax.flatten_util.ravel_pytree(guess)
+        flat, self._policy_of = jax.flatten_util.ravel_pytree(guess)
         self.states, self.policies = self.first.size, flat.size
-        self.guess = guess
+        self.positive = np.asarray(flat) > 0  # these policies are unknown in logs, so that they stay positive
 
         def residual(x: Any, y: Any) -> Any:
             """Return errors and law of motion of one period; x and y are today's and tomorrow's (state, policy)."""
             state, policy = self._split(x)
             following, then = self._split(y)
-            zero = jnp.zeros_like(model.shock.initial)
+            zero = model.shock.mean(shock_of(state))
             errors = model.errors(state, policy, lambda f: f(following, then))
             moved = jax.flatten_util.ravel_pytree(model.transition(state, policy, zero))[0]
-            return jnp.concatenate([jnp.concatenate([jnp.ravel(e) for e in errors.values()]), moved - y[: self.states]])
+            equations = jnp.concatenate([jnp.ravel(e) for e in errors.values()])
+            return jnp.concatenate([symmetric(equations), moved - y[: self.states]])
 
         self.residuals = jax.jit(jax.vmap(residual))
         self.jacobians = jax.jit(jax.vmap(jax.jacfwd(residual, argnums=(0, 1))))
 
     def _split(self, x: Any) -> tuple[Any, Any]:
-        return self.state_of(x[: self.states]), self.policy_of(x[self.states :])
+        policy = x[self.states :]
+        return self.state_of(x[: self.states]), self._policy_of(jnp.where(self.positive, jnp.exp(policy), policy))
+
+    def _join(self, state: Any, policy: Any) -> Any:
+        """Return the unknowns of a state and a policy: what `_split` takes apart."""
+        flat = jax.flatten_util.ravel_pytree(policy)[0]
+        logs = jnp.where(self.positive, jnp.log(jnp.where(self.positive, flat, 1.0)), flat)
+        return jnp.concatenate([jax.flatten_util.ravel_pytree(state)[0], logs])
 
     def _beginning(self) -> Float[np.ndarray, "periods n"]:
         """Return the path of a fresh network: the middle of every feasible set."""
         model = self.model
-        zero = jnp.zeros_like(model.shock.initial)
         raw = jnp.zeros(sum(one.size for one in jax.eval_shape(model.policies, self.start).values()))
 
         def step(state: Any, _: None) -> tuple[Any, Any]:
             policy = assemble(model, state, raw)
-            row = jnp.concatenate([jax.flatten_util.ravel_pytree(part)[0] for part in (state, policy)])
-            return model.transition(state, policy, zero), row
+            return model.transition(state, policy, model.shock.mean(shock_of(state))), self._join(state, policy)
 
         return np.asarray(jax.jit(lambda s: jax.lax.scan(step, s, length=self.periods))(self.start)[1])
 
     def _following(self, path: Float[np.ndarray, "periods n"]) -> Float[np.ndarray, "periods n"]:
         """Return every period's successor; after the last, its policy again at the state it leads to."""
         state, policy = self._split(jnp.asarray(path[-1]))
-        zero = jnp.zeros_like(self.model.shock.initial)
+        zero = self.model.shock.mean(shock_of(state))
         after = jax.flatten_util.ravel_pytree(self.model.transition(state, policy, zero))[0]
         return np.concatenate([path[1:], np.concatenate([np.asarray(after), path[-1, self.states :]])[None]])
 

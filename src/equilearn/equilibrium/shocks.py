@@ -35,6 +35,11 @@ class Shock(abc.ABC):
     def nodes(self, current: Array) -> tuple[Array, Float[Array, " nodes"]]:
         """Return next period's values and their conditional probabilities."""
 
+    def mean(self, current: Array) -> Array:
+        """Return the conditional mean of next period's value: where a path goes without innovations."""
+        values, probabilities = self.nodes(current)
+        return jnp.tensordot(probabilities.astype(current.dtype), values.astype(current.dtype), axes=1)
+
     @abc.abstractmethod
     def draw(self, current: Array, *, key: PRNGKeyArray) -> Array:
         """Draw next period's value."""

@@ -105,7 +105,7 @@ class Solution:
         Args:
             state: where the path starts; with a leading axis on every field, one path starts from each.
             periods: periods followed, the first included.
-            seed: of the shocks; None keeps continuous shocks at zero.
+            seed: of the shocks; None keeps the innovations of continuous shocks at zero.
 
         Raises:
             UserError: the state is not one of this model; a Markov chain has no seed.
@@ -275,7 +275,7 @@ def _follow(policy: PolicyFunction, states: Any, periods: int, random: bool, key
 
     def next_state(state: Any, one_key: PRNGKeyArray) -> Any:
         current = shock_of(state)
-        shock = model.shock.draw(current, key=one_key) if random else jnp.zeros_like(current)
+        shock = model.shock.draw(current, key=one_key) if random else model.shock.mean(current)
         return model.transition(state, policy(state), shock)
 
     def step(states: Any, one_key: PRNGKeyArray) -> tuple[Any, dict[str, Array]]:
