@@ -105,10 +105,12 @@ def test_our_equations_hold_on_the_exact_path():
     with jax.enable_x64(True):
         for year in (0, 50, 100, 115, 116, 117, 200):
             state, following = (
-                model.State(*(jnp.asarray(path[name].values[t]) for name in model.State._fields)) for t in (year, year + 1)
+                model.State(*(jnp.asarray(path[name].values[t]) for name in model.State._fields))
+                for t in (year, year + 1)
             )
             policy, then = (
-                model.Policy(*(jnp.asarray(path[name].values[t]) for name in model.Policy._fields)) for t in (year, year + 1)
+                model.Policy(*(jnp.asarray(path[name].values[t]) for name in model.Policy._fields))
+                for t in (year, year + 1)
             )
             moved = model.transition(state, policy, jnp.zeros(()))
             np.testing.assert_allclose(moved, following, rtol=1e-12, atol=1e-14)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Key, PRNGKeyArray
 
 from equilearn.errors import UserError
 from equilearn.learn.episode import one_episode
@@ -30,7 +30,7 @@ def learn_many(
     optimizer: optax.GradientTransformation,
     settings: LearnSettings,
     *,
-    keys: PRNGKeyArray,
+    keys: Key[Array, " members"],
 ) -> tuple[Networks, World, dict[str, np.ndarray]]:
     """Run all members for `settings.episodes` episodes.
 
