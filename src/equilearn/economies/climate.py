@@ -22,6 +22,7 @@ The budget and the condition of abatement hold by construction. Units: carbon 10
 2010 dollars a year, population in millions.
 """
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -332,3 +333,7 @@ class StochasticClimate(Climate):
 
     shock: Shock = AR1(persistence=0.95, innovation_std=0.0125)
     """Log productivity around its trend."""
+
+    def settings(self) -> SolveSettings:
+        """Return settings found by measurement: with shocks there are more states to learn."""
+        return replace(super().settings(), episodes=5000)
