@@ -135,7 +135,7 @@ class CarbonTax(Lab):
 
         def tax(draws: Float[np.ndarray, "parameters draws"]) -> Float[np.ndarray, " draws"]:
             named = dict(zip(model.names, np.asarray(draws, np.float32), strict=True))
-            return solution.follow(model.state(start, named), 6).carbon_tax.values[5]
+            return np.array(solution.follow(model.state(start, named), 6).carbon_tax.values[5])
 
         low, high = model.bounds.T
         box = [uniform(a, b - a) for a, b in zip(low, high, strict=True)]
