@@ -23,7 +23,7 @@ The budget and the condition of abatement hold by construction. Units: carbon 10
 """
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -100,6 +100,8 @@ class Climate(Model):
     """Share of output lost per squared degree."""
     capital_share: float = 0.3
     depreciation: float = 0.1
+
+    ergodic: ClassVar[bool] = False
 
     class State(NamedTuple):
         """Years since 2015, log productivity, capital per effective labour, carbon (1000 GtC), temperatures (K)."""

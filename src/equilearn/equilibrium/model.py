@@ -48,6 +48,8 @@ class Model(abc.ABC):
     State: ClassVar[type]
     Policy: ClassVar[type]
     shock: Shock = Deterministic()
+    ergodic: ClassVar[bool] = True
+    """Whether a long path visits every relevant state; where not (time is a state), the certificate's path restarts."""
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)

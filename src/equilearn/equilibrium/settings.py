@@ -37,7 +37,7 @@ class SolveSettings(LearnSettings):
     restart: float = 0.0
     """Probability per period that a path starts again from an initial state. Models without shocks need it, and
     models whose states move slowly, whose economies could else stay wherever an early policy took them. The
-    certificate's path restarts only where there are no shocks."""
+    certificate's path restarts only where there are no shocks, or where time is a state."""
     check_periods: int = 8
     """Fresh periods per check on each path that follows the model's own shocks."""
 

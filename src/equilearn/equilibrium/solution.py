@@ -75,7 +75,8 @@ class Solution:
             if value < least:
                 raise UserError(f"{name} must be at least {least}, not {value}.")
         key = jax.random.fold_in(key_of(seed), 0x5EED)
-        restart = self.settings.restart if isinstance(self.model.shock, Deterministic) else 0.0
+        again = isinstance(self.model.shock, Deterministic) or not self.model.ergodic
+        restart = self.settings.restart if again else 0.0
         return path_after_burn_in(self.policy_function, periods, burn_in, paths, restart, key)
 
     def accuracy(self, periods: int = 10_000, *, burn_in: int = 2_000, seed: int = 1) -> Accuracy:

@@ -71,6 +71,7 @@ class Uncertain(Model):
             ("shock", model.shock),
             ("State", _state_type(model.State)),
             ("Policy", model.Policy),
+            ("ergodic", model.ergodic),
         ):
             object.__setattr__(self, name, value)
 
