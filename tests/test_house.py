@@ -12,11 +12,12 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 ALLOWED = {
     "errors": set(),
+    "catalogue": set(),
     "learn": {"errors"},
     "networks": {"errors"},
     "optimizers": {"errors"},
     "equilibrium": {"errors", "learn", "networks", "optimizers"},
-    "economies": {"errors", "learn", "equilibrium", "report"},
+    "economies": {"errors", "catalogue", "learn", "equilibrium", "report"},
     "report": {"errors", "learn", "equilibrium"},
     "runs": {"errors", "learn", "equilibrium", "economies", "report"},
     "whitebox": set(),
@@ -24,6 +25,7 @@ ALLOWED = {
     "data": {"errors", "supervised"},
     "labs": {
         "errors",
+        "catalogue",
         "learn",
         "networks",
         "optimizers",

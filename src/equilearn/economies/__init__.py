@@ -5,7 +5,6 @@ Listing them imports none of them: a name is enough to find the file, whose text
 
 from __future__ import annotations
 
-import ast
 import importlib
 import importlib.util
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from equilearn.catalogue import describe
 from equilearn.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,13 +33,7 @@ ECONOMIES = {
 
 def descriptions() -> dict[str, str]:
     """Return the first line of every economy's docstring, by name, without importing the economies."""
-    texts = {}
-    for name, place in ECONOMIES.items():
-        file, kind = place.split(":")
-        tree = ast.parse((Path(__file__).parent / f"{file}.py").read_text())
-        node = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == kind)
-        texts[name] = (ast.get_docstring(node) or "").splitlines()[0]
-    return texts
+    return describe(ECONOMIES, Path(__file__).parent)
 
 
 def find(target: str) -> type[Model]:

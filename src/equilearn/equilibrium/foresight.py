@@ -28,8 +28,6 @@ from equilearn.equilibrium.problem import symmetric
 from equilearn.equilibrium.shocks import MarkovChain
 from equilearn.errors import UserError
 
-Vector = Float[np.ndarray, " n"]
-
 
 def perfect_foresight(
     model: Model,

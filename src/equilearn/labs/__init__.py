@@ -7,13 +7,13 @@ none of them.
 from __future__ import annotations
 
 import abc
-import ast
 import dataclasses
 import importlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, dataclass_transform
 
+from equilearn.catalogue import describe
 from equilearn.errors import UserError
 
 if TYPE_CHECKING:
@@ -63,13 +63,7 @@ class Lab(abc.ABC):
 
 def descriptions() -> dict[str, str]:
     """Return the first line of every lab's docstring, by name, without importing the labs."""
-    texts = {}
-    for name, place in LABS.items():
-        file, kind = place.split(":")
-        tree = ast.parse((Path(__file__).parent / f"{file}.py").read_text())
-        node = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == kind)
-        texts[name] = (ast.get_docstring(node) or "").splitlines()[0]
-    return texts
+    return describe(LABS, Path(__file__).parent)
 
 
 def find(name: str) -> type[Lab]:
