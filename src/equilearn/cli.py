@@ -7,6 +7,7 @@ message and exit code 2; an interrupted run in 130; a run whose numbers stopped 
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 import time
 from pathlib import Path
@@ -24,7 +25,13 @@ commands:
   evaluate DIR          certify a solution anew, on a fresh path
   simulate DIR          simulate a solution and write the labelled paths (NetCDF)
 
-`equilearn solve NAME --help` shows the parameters of the economy and the settings."""
+`equilearn solve NAME --help` shows the parameters of the economy and the settings.
+
+several processes, the same command in each (under Slurm or Open MPI no flags are needed):
+  equilearn --coordinator HOST:PORT --processes N --rank I solve NAME --out DIR"""
+
+LAUNCH = {"--coordinator": str, "--processes": int, "--rank": int}
+"""Flags before the command, for several processes."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -33,7 +40,40 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command; return its exit code."""
+    """Join the other processes where there are any, run a command, return its exit code."""
+    try:
+        arguments, launched = _launch(arguments)
+    except UserError as error:
+        print(f"equilearn: {error}", file=sys.stderr)
+        return 2
+    code = _command(arguments)
+    if launched and code:  # the others may be gone: do not wait for them
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _launch(arguments: list[str]) -> tuple[list[str], bool]:
+    """Take the flags before the command off, and join the other processes; return whether there are any."""
+    given: dict[str, Any] = {}
+    while arguments and arguments[0] in LAUNCH:
+        name, kind = arguments[0], LAUNCH[arguments[0]]
+        try:
+            given[name.removeprefix("--")] = kind(arguments[1])
+        except (IndexError, ValueError):
+            raise UserError(f"{name}: needs {'a whole number' if kind is int else 'an address'} after it.") from None
+        arguments = arguments[2:]
+    if not given and not {"SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE"} & os.environ.keys():
+        return arguments, False
+    from equilearn.learn.devices import alone, connect
+
+    connect(**given)
+    return arguments, not alone()
+
+
+def _command(arguments: list[str]) -> int:
+    """Run a command; what a user can cause ends in one message."""
     commands = {
         "solve": _solve,
         "lab": _lab,
@@ -164,10 +204,14 @@ def _solve(arguments: list[str]) -> int:
 
     parsed = parse(parse(model).model)  # twice: the settings a model recommends may depend on its parameters
     model = _with_uncertain(parsed.model, parsed.uncertain)
-    folder = parsed.out or _new_folder(target)
-    print(f"Solving {target}; everything goes to {folder}", flush=True)
+    from equilearn.learn.devices import alone, is_first
     from equilearn.runs import begin
 
+    if parsed.out is None and not alone():
+        raise UserError("solve: several processes need --out DIR, the same folder for all.")
+    folder = parsed.out or _new_folder(target)
+    if is_first():
+        print(f"Solving {target}; everything goes to {folder}", flush=True)
     solution, result = begin(target, model, parsed.settings, parsed.seed, folder)
     return _report(solution, result, folder)
 
@@ -205,6 +249,9 @@ def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
     from equilearn.equilibrium.accuracy import table
     from equilearn.learn import Outcome
 
+    code = 1 if solution.outcome is Outcome.DIVERGED else 0
+    if not result:  # another process reports
+        return code
     print(f"{solution.outcome.value}: {solution.message}")
     print(
         f"{solution.episodes:,} episodes, {solution.gradient_steps:,} gradient steps, "
@@ -213,7 +260,7 @@ def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
     print("Errors on 10,000 fresh periods:")
     print(table(result["accuracy"]))
     print(f"Report: {folder / 'report.html'}")
-    return 1 if solution.outcome is Outcome.DIVERGED else 0
+    return code
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,6 +24,7 @@ from equilearn.equilibrium.checks import check_model
 from equilearn.equilibrium.encoding import decode, decode_model, encode
 from equilearn.errors import UserError
 from equilearn.learn.checkpoint import write_atomically
+from equilearn.learn.devices import is_first
 from equilearn.learn.recording import read_metrics
 from equilearn.report import write_report
 
@@ -50,7 +51,7 @@ def begin(
     Raises:
         UserError: the folder holds a run already, or cannot be written.
     """
-    if (folder / SETTINGS).exists():
+    if is_first() and (folder / SETTINGS).exists():
         raise UserError(f"{folder}: holds a run already; `equilearn resume {folder}`, or choose another --out.")
     check_model(model)
     try:
@@ -58,10 +59,11 @@ def begin(
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror}).") from None
     problem = target if target in ECONOMIES else target.rpartition(":")[2]
-    write_json(
-        folder / SETTINGS,
-        {"problem": problem, "model": encode(model), "settings": encode(settings), "seed": seed},
-    )
+    if is_first():
+        write_json(
+            folder / SETTINGS,
+            {"problem": problem, "model": encode(model), "settings": encode(settings), "seed": seed},
+        )
     return finish(problem, solve(model, seed=seed, settings=settings, folder=folder, resume=True, live=live), folder)
 
 
@@ -111,7 +113,12 @@ def resume(folder: Path, target: str | None = None, *, live: bool = True) -> tup
 
 
 def finish(problem: str, solution: Solution, folder: Path) -> tuple[Solution, dict[str, Any]]:
-    """Certify a solution; write it, its figures and its report; return it and the content of `result.json`."""
+    """Certify a solution; write it, its figures and its report; return it and the content of `result.json`.
+
+    Of several processes only the first does this; the result of the others is empty.
+    """
+    if not is_first():
+        return solution, {}
     solution.save(folder / "solution.npz")
     accuracy = solution.accuracy()
     result = {

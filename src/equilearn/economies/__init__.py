@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 ECONOMIES = {
     "olg": "olg:OLG",
+    "olg-bond": "bond:BondOLG",
     "analytic-olg": "analytic_olg:AnalyticOLG",
     "brock-mirman": "brock_mirman:BrockMirman",
     "growth": "growth:Growth",
     "irbc": "irbc:IRBC",
     "irbc-irreversible": "irbc:IrreversibleIRBC",
+    "continuum": "continuum:Continuum",
     "climate": "climate:Climate",
     "climate-stochastic": "climate:StochasticClimate",
 }

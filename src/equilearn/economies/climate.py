@@ -37,7 +37,7 @@ from equilearn.economies.climate_physics import (
     Temperature,
     forcing,
 )
-from equilearn.equilibrium import AR1, Expect, FeasibleSet, Interval, Model, Shock, SolveSettings
+from equilearn.equilibrium import AR1, Expect, FeasibleSet, Interval, Model, Shock, SolveSettings, power
 from equilearn.errors import UserError
 from equilearn.learn import Target
 
@@ -200,7 +200,7 @@ class Climate(Model):
 
     def output(self, state: State) -> Scalar:
         """Return gross output per effective labour."""
-        return jnp.exp((1 - self.capital_share) * state.shock) * state.capital**self.capital_share
+        return jnp.exp((1 - self.capital_share) * state.shock) * power(state.capital, self.capital_share)
 
     def net_output(self, state: State, abatement: Any) -> Scalar:
         """Return output less damages and the cost of abatement."""
@@ -217,7 +217,7 @@ class Climate(Model):
 
     def marginal_utility(self, state: State, policy: Policy) -> Scalar:
         """Return lambda = c^(-1/psi)."""
-        return self.consumption(state, policy) ** (-1 / self.ies)
+        return power(self.consumption(state, policy), -1 / self.ies)
 
     def carbon_tax(self, state: State, policy: Policy) -> Scalar:
         """Return the price of a tonne of CO2 emitted this year, in dollars, before the cap on abatement."""
@@ -291,7 +291,7 @@ class Climate(Model):
         expected = trends.discount * expect(following)
         costs = jnp.stack(policy[1:])
         names = ("atmosphere", "upper_ocean", "lower_ocean", "warming", "ocean_warming")
-        euler = (expected[0] / trends.growth) ** -self.ies / self.consumption(state, policy) - 1
+        euler = power(expected[0] / trends.growth, -self.ies) / self.consumption(state, policy) - 1
         return {"euler": euler, **dict(zip(names, expected[1:] / costs - 1, strict=True))}
 
     def features(self, state: State) -> Float[Array, " 11"]:

@@ -27,6 +27,7 @@ from equilearn.equilibrium import (
     Model,
     SolveSettings,
     euler_error,
+    power,
     product_error,
 )
 from equilearn.errors import UserError
@@ -146,7 +147,7 @@ class OLG(Model):
         cash, width = self.cash(state)[:-1], self.cash(state)[:-1] - self.limits
         income = self.prices_at(REPAYMENT_CAPITAL)[1].mean() * self.labour.mean()
         start = 1 - 0.75 * income / (income - self.limits)
-        scale = width**-self.risk_aversion
+        scale = power(width, -self.risk_aversion)
         return {"savings": Complement(self.limits, cash, scale=scale, start=start)}
 
     def transition(self, state: State, policy: Policy, shock: Int[Array, ""]) -> State:
@@ -157,7 +158,7 @@ class OLG(Model):
         """Return the Euler errors in units of consumption and multiplier times slack, one each per generation."""
 
         def marginal_value(state: Any, policy: Any) -> Float[Array, " savers"]:
-            return self.prices(state)[0] * self.consumption(state, policy)[1:] ** -self.risk_aversion
+            return self.prices(state)[0] * power(self.consumption(state, policy)[1:], -self.risk_aversion)
 
         value = self.discount * expect(marginal_value) + policy.multiplier
         consumption = self.consumption(state, policy)[:-1]

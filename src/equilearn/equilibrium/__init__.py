@@ -2,7 +2,7 @@
 
 from equilearn.equilibrium.accuracy import Accuracy
 from equilearn.equilibrium.balancing import ReLoBRaLo
-from equilearn.equilibrium.conditions import euler_error, fischer_burmeister, product_error
+from equilearn.equilibrium.conditions import euler_error, fischer_burmeister, power, product_error
 from equilearn.equilibrium.foresight import perfect_foresight
 from equilearn.equilibrium.model import Expect, Model, PolicyFunction
 from equilearn.equilibrium.quadrature import GaussHermite, Monomial, QuasiMonteCarlo
@@ -40,6 +40,7 @@ __all__ = [
     "fischer_burmeister",
     "load_solution",
     "perfect_foresight",
+    "power",
     "product_error",
     "solve",
 ]

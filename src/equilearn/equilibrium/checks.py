@@ -58,11 +58,11 @@ def _check(model: Model) -> tuple[str, ...]:
     _check_state(model, "initial", state)
     state = jax.tree.map(jnp.asarray, state)
     raw_size = _check_policies(model, state)
-    features = _run(name, "features", lambda: model.features(state))
+    features = _run(name, "features", lambda: jax.jit(model.features)(state))
     if jnp.ndim(features) != 1:
         raise UserError(f"{name}.features: must return a vector, not an array of shape {jnp.shape(features)}.")
     _check_finite(name, "features", {"features": features})
-    decision = _run(name, "policies", lambda: assemble(model, state, jnp.zeros(raw_size)))
+    decision = _run(name, "policies", lambda: jax.jit(functools.partial(assemble, model))(state, jnp.zeros(raw_size)))
     _check_transition(model, state, decision)
     return _check_errors(model, state, features.shape[0], raw_size)
 
@@ -145,7 +145,7 @@ def _check_names(name: str, method: str, what: str, given: Iterable[str], expect
 def _check_transition(model: Model, state: Any, decision: Any) -> None:
     name = model.name
     shock = model.shock.nodes(shock_of(state))[0][0]
-    following = _run(name, "transition", lambda: model.transition(state, decision, shock))
+    following = _run(name, "transition", lambda: jax.jit(model.transition)(state, decision, shock))
     _check_state(model, "transition", following)
     for field, old, new in zip(state._fields, state, following, strict=True):
         old, new = jnp.asarray(old), jnp.asarray(new)

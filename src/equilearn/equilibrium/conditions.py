@@ -13,6 +13,7 @@ Fischer (1992) and Burmeister, which is zero exactly where m >= 0, s >= 0 and m 
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
@@ -27,7 +28,25 @@ def euler_error(
         consumption: today's consumption, above zero.
         risk_aversion: relative risk aversion, above zero; 1 is log utility.
     """
-    return marginal_value ** (-1.0 / risk_aversion) / consumption - 1.0
+    return power(marginal_value, -1.0 / risk_aversion) / consumption - 1.0
+
+
+def power(base: Float[Array, ...], exponent: float) -> Float[Array, ...]:
+    """Return base^exponent for a base above zero, several times faster than `**` does it for most exponents.
+
+    Compiled for a CPU, the general power is ten times slower than a product or an exponential, and in an economy with
+    many agents marginal utilities are where the time goes.
+
+    Args:
+        base: numbers above zero.
+        exponent: a number, or a traced one (a parameter that is a state).
+    """
+    if isinstance(exponent, (int, float)):
+        if float(exponent).is_integer():
+            return jax.lax.integer_pow(jnp.asarray(base), int(exponent))
+        if abs(exponent) == 0.5:
+            return jnp.sqrt(base) if exponent > 0 else jax.lax.rsqrt(jnp.asarray(base))
+    return jnp.exp(exponent * jnp.log(base))
 
 
 def product_error(multiplier: Float[Array, ...], slack: Float[Array, ...]) -> Float[Array, ...]:

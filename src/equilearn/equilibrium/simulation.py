@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from equilearn.equilibrium.model import Model, PolicyFunction, shock_of
+from equilearn.learn.devices import split_samples
 
 Draw = Callable[..., Array]
 
@@ -52,7 +53,7 @@ def advance(
             shock = jnp.where(explored > 0, model.shock.flat(current, key=one_key), shock)
         return model.transition(state, policy(state), shock)
 
-    following = jax.vmap(one)(states, explore, jax.random.split(shock_key, paths))
+    following = jax.vmap(one)(*split_samples((states, explore, jax.random.split(shock_key, paths))))
     if restart == 0.0:
         return following
     again = jax.random.bernoulli(restart_key, restart, (paths,))

@@ -33,6 +33,7 @@ LABS = {
     "tabular": "tabular:Tabular",
     "dimension": "dimension:Dimension",
     "carbon-tax": "carbon_tax:CarbonTax",
+    "borrowing": "borrowing:Borrowing",
 }
 """Name -> file of this folder and class in it."""
 

@@ -27,7 +27,8 @@ Tree = TypeVar("Tree")
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that at any moment either the old or the new content is there, also after a power cut."""
-    temporary = path.with_name(f".{path.name}.part")
+    rank = jax.process_index()  # of several processes that lost each other, more than one may write
+    temporary = path.with_name(f".{path.name}.{f'{rank}.' if rank else ''}part")
     try:
         with temporary.open("wb") as file:
             file.write(content)

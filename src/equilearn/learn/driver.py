@@ -21,6 +21,7 @@ import optax
 from jaxtyping import PRNGKeyArray
 
 from equilearn.errors import UserError
+from equilearn.learn import devices
 from equilearn.learn.checkpoint import load_tree, read_header, save_tree
 from equilearn.learn.episode import Record, Summaries, compiled_call, host_call
 from equilearn.learn.problem import Networks, Problem, World
@@ -95,6 +96,8 @@ def _compile(
     """Return the call, compiled ahead, so that nothing can recompile during the run."""
     extra = optax.with_extra_args_support(optimizer)
     if problem.generates_on_host:
+        if not devices.alone():
+            raise UserError("an environment that steps on the host cannot be split over several processes.")
         return host_call(extra, settings)
     program: Any = eqx.filter_jit(compiled_call(extra, settings))
     return program.lower(problem, state).compile()
@@ -134,12 +137,15 @@ def learn(
     if folder is not None and resume and (folder / LAST).exists():
         state, so_far, best = _restore(folder, state)
     outcome = message = None
+    problem, state = devices.everywhere(problem), devices.everywhere(state)
+    written = folder if devices.is_first() else None
 
-    def save() -> None:
-        if folder is not None:
-            save_tree(folder / LAST, state, _header(so_far))
+    def save(to: Path | None) -> None:
+        if to is not None:
+            save_tree(to / LAST, devices.here(state), _header(so_far))
 
-    with Recorder(folder, title=title, live=live, from_episode=int(state.episode)) as recorder:
+    live = live and devices.is_first()
+    with Recorder(written, title=title, live=live, from_episode=int(state.episode)) as recorder:
         if so_far.errors:
             outcome, message = _finished(state, so_far, settings)
         call, saved_at = None, time.perf_counter()
@@ -148,15 +154,21 @@ def learn(
                 recorder.say("compiling")
                 call = _compile(problem, state, optimizer, settings)
             began = time.perf_counter()
-            new, records, summaries = call(problem, state)
-            errors = _numbers(summaries)
-            rows = {name: np.asarray(values) for name, values in records.items()}
-            so_far.seconds += time.perf_counter() - began
+            try:
+                new, records, summaries = call(problem, state)
+                errors = _numbers(summaries)
+                rows = {name: np.asarray(values) for name, values in records.items()}
+                so_far.seconds = devices.agreed(so_far.seconds + time.perf_counter() - began)
+            except jax.errors.JaxRuntimeError as error:
+                if devices.alone():
+                    raise
+                save(folder)
+                raise _lost_peer(error, state) from None
             where = origin(rows, int(state.episode)) or _bad_check(errors, int(new.episode))
             if where is not None:
                 outcome = Outcome.DIVERGED
                 message = f"A number stopped being finite in {where}. Kept: the state of episode {state.episode}."
-                save()
+                save(written)
                 break
             if not so_far.errors:
                 _validate(settings, list(errors))
@@ -172,15 +184,24 @@ def learn(
                 losses=losses,
                 errors=errors,
             )
-            best = _keep_best(state, so_far, best, settings, folder)
+            best = _keep_best(state, so_far, best, settings, written)
             outcome, message = _finished(state, so_far, settings)
             if outcome or time.perf_counter() - saved_at > settings.checkpoint_seconds:
-                save()
+                save(written)
                 saved_at = time.perf_counter()
     if best and outcome is not Outcome.DIVERGED and (settings.keep_best or settings.patience is not None):
         state, so_far.errors = best
     assert outcome is not None and message is not None
-    return Run(outcome, state, message, so_far.seconds, so_far.errors, recorder.rows)
+    return Run(outcome, devices.here(state), message, so_far.seconds, so_far.errors, recorder.rows)
+
+
+def _lost_peer(error: Exception, state: LearnState) -> UserError:
+    """Return the message for a process whose partners no longer answer."""
+    text = str(error).strip().splitlines()[0][:200]
+    return UserError(
+        f"another process of the run died or cannot be reached ({text}). The state of episode {state.episode} is "
+        "kept: start all processes again with `equilearn resume DIR`."
+    )
 
 
 def _bad_check(errors: dict[str, dict[str, float]], episode: int) -> str | None:
@@ -192,8 +213,8 @@ def _spend(state: LearnState, seconds: float, settings: LearnSettings) -> LearnS
     """Return the state with the clock's share of the budget counted, where there is a budget in seconds."""
     if settings.seconds is None:
         return state
-    spent = jnp.maximum(state.progress, jnp.float32(min(1.0, seconds / settings.seconds)))
-    return eqx.tree_at(lambda s: s.progress, state, spent)
+    spent = max(float(state.progress), min(1.0, seconds / settings.seconds))
+    return eqx.tree_at(lambda s: s.progress, state, devices.everywhere(jnp.float32(spent)))
 
 
 def _keep_best(
@@ -209,7 +230,7 @@ def _keep_best(
     if now < so_far.best_score:
         so_far.best_score, so_far.best_episode, so_far.stale = now, int(state.episode), 0
         if folder is not None:
-            save_tree(folder / BEST, state, _header(so_far))
+            save_tree(folder / BEST, devices.here(state), _header(so_far))
         best = (state, so_far.errors)
     return best
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
+from equilearn.learn.devices import gather, split_samples
 from equilearn.learn.problem import Data, Networks, Problem
 from equilearn.learn.settings import LearnSettings
 from equilearn.learn.state import LearnState
@@ -63,7 +64,7 @@ def learn_on(
     def step(carry: Any, inputs: Any) -> tuple[Any, Record]:
         trained, optimizer_state = carry
         index, one_key = inputs
-        batch = jax.tree.map(lambda leaf: leaf[index], data)
+        batch = split_samples(jax.tree.map(lambda leaf: leaf[index], data))
         (value, parts), gradient = jax.value_and_grad(loss, has_aux=True)(trained, batch, one_key)
         updates, optimizer_state = optimizer.update(gradient, optimizer_state, trained, progress=state.progress)
         return (optax.apply_updates(trained, updates), optimizer_state), {"loss": value, **parts}
@@ -136,7 +137,7 @@ def compiled_call(
         dynamic, records = jax.lax.scan(body, dynamic, length=settings.check_every)
         state = eqx.combine(dynamic, static)
         errors = problem.check(state.networks, state.world, key=_keys(state)[2])
-        return state, records, {name: summarise(error) for name, error in errors.items()}
+        return gather((state, records, {name: summarise(error) for name, error in errors.items()}))
 
     return call
 

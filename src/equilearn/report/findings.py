@@ -19,12 +19,7 @@ from matplotlib.figure import Figure
 from equilearn.learn.checkpoint import write_atomically
 from equilearn.report.style import CSS, png
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{{ title }}: equilearn lab</title>
-<style>{{ css }}</style></head><body>
-<h1>{{ title }}</h1><p class="lead">{{ lead }}</p>
+PARTS = """<p class="lead">{{ lead }}</p>
 {% for kind, caption, content in parts %}
 {% if kind == "heading" %}<h2>{{ caption }}</h2>
 {% elif kind == "text" %}<p>{{ caption }}</p>
@@ -32,12 +27,22 @@ PAGE = """<!doctype html>
 <tr>{% for cell in content[0] %}<th>{{ cell }}</th>{% endfor %}</tr>
 {% for row in content[1:] %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table></div>
-{% else %}<figure><img alt="{{ caption }}" src="data:image/png;base64,{{ content }}">
+{% else %}<figure><img alt="{{ caption }}" src="data:image/png;base64,{{ image(content) }}">
 <figcaption>{{ caption }}</figcaption></figure>
 {% endif %}{% endfor %}
-<details><summary>Settings and versions</summary><pre>{{ details }}</pre></details>
+"""
+PAGE = (
+    """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{{ title }}: equilearn lab</title>
+<style>{{ css }}</style></head><body>
+<h1>{{ title }}</h1>"""
+    + PARTS
+    + """<details><summary>Settings and versions</summary><pre>{{ details }}</pre></details>
 </body></html>
 """
+)
 
 
 def cell(value: Any) -> str:
@@ -91,6 +96,17 @@ class Findings:
                 lines += ["  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in content]
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return self.render(PARTS)
+
+    def render(self, template: str, **more: str) -> str:
+        """Return the findings as HTML."""
+        page = Environment(autoescape=True).from_string(template)
+        return page.render(
+            lead=self.lead, parts=self.parts, image=lambda f: base64.b64encode(png(f)).decode(), **more
+        )  # fmt: skip
+
 
 def write_findings(folder: Path, title: str, findings: Findings, details: dict[str, Any]) -> None:
     """Write `figures/*.png`, `result.json` and `report.html` into a run folder.
@@ -102,16 +118,11 @@ def write_findings(folder: Path, title: str, findings: Findings, details: dict[s
         details: settings and versions, shown at the page's end and kept in `result.json`.
     """
     (folder / "figures").mkdir(exist_ok=True)
-    parts: list[tuple[str, str, Any]] = []
     for kind, caption, content in findings.parts:
         if kind == "figure":
-            image = png(content)
             name = re.sub(r"[^a-z0-9]+", "-", caption.split(":")[0].lower()).strip("-")
-            write_atomically(folder / "figures" / f"{name}.png", image)
-            content = base64.b64encode(image).decode()
-        parts.append((kind, caption, content))
-    page = Environment(autoescape=True).from_string(PAGE)
-    html = page.render(title=title, lead=findings.lead, css=CSS, parts=parts, details=json.dumps(details, indent=2))
+            write_atomically(folder / "figures" / f"{name}.png", png(content))
+    html = findings.render(PAGE, title=title, css=CSS, details=json.dumps(details, indent=2))
     write_atomically(folder / "report.html", html.encode())
     result = {"problem": title, **findings.result, **details}
     write_atomically(folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())

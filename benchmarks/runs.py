@@ -1,0 +1,30 @@
+"""Runs of the command line in processes of their own, so that memory and start-up are counted too."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+def solve(*flags: str, environment: dict[str, str] | None = None) -> dict:
+    """Run `equilearn solve` with flags; return result.json, metrics, wall-clock seconds and peak memory (MB)."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "run"
+        command = [sys.executable, "-m", "equilearn", "solve", *flags, "--out", str(folder)]
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | (environment or {}))
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        if status:
+            sys.exit(f"benchmarks: {' '.join(command)} failed.")
+        result = json.loads((folder / "result.json").read_text())
+        metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        return {"result": result, "metrics": metrics, "seconds": seconds, "memory": usage.ru_maxrss / 1024}
+
+
+def percent(x: float) -> str:
+    """Return a share in percent with two significant digits."""
+    return f"{100 * x:.2g} %"

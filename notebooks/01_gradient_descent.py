@@ -1,0 +1,113 @@
+# %% [markdown]
+# # 1. Walking downhill
+#
+# Learning has three steps: a **model** with numbers to choose, a **cost** that says how bad a choice is, and an
+# **optimisation** that makes the cost small. This notebook is about the third: gradient descent, on one number, on
+# fifteen crickets, and one sample at a time. Everything used here is `equilearn.whitebox.descent`: open it beside this
+# page, each rule is an equation of two lines.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from equilearn.labs.gradient_descent import GradientDescent, raw_descent
+from equilearn.whitebox.descent import Adam, Decaying, LineSearch, Momentum, Newton, Rule, descend
+
+# %% [markdown]
+# ## One number
+#
+# $f(x) = x^3 - 2x^2 + 2$ has slope $3x^2 - 4x$ and a minimum at $4/3$. We start at $x = 2$ and step against the slope.
+
+
+# %%
+def f(x):
+    return float(x[0] ** 3 - 2 * x[0] ** 2 + 2)
+
+
+def slope(x):
+    return 3 * x**2 - 4 * x
+
+
+rules = {
+    "fixed step 0.1": Rule(0.1),
+    "line search": LineSearch(0.3, cost=f),
+    "decaying step": Decaying(0.17, decay=0.1),
+    "Newton-Raphson": Newton(hessian=lambda x: np.diag(6 * x - 4)),
+}
+paths = {name: np.array(list(descend(rule, slope, [2.0], steps=200, tolerance=1e-8))) for name, rule in rules.items()}
+for name, path in paths.items():
+    print(f"{name:<16} {len(path) - 1:3d} steps to {path[-1, 0]:.8f}")
+    assert abs(path[-1, 0] - 4 / 3) < 1e-6
+
+# %%
+figure, axis = plt.subplots()
+for name, path in paths.items():
+    axis.semilogy(np.maximum(np.abs(path[:, 0] - 4 / 3), 1e-16), "-o", markersize=3, label=name)
+axis.set(xlabel="step", ylabel="distance from the minimum", xlim=(0, 40))
+axis.legend()
+plt.show()
+
+# %% [markdown]
+# A fixed step loses a constant share of the distance in each step: a straight line on this plot. Newton's steps double
+# the number of right digits each time: a line that bends down.
+#
+# **Exercise 1.** For which fixed steps does the descent converge from $x = 2$? Find the largest by trial, then
+# explain it by the curvature $f''(4/3) = 4$.
+#
+# **Exercise 2.** Start at $x = -0.1$. What happens, and why does no step rule help?
+
+# %% [markdown]
+# ## A badly scaled line
+#
+# Chirps of crickets against temperature: least squares has an exact answer, and descent should find it. The
+# thermometer's numbers are far from zero, so the cost is a long thin valley. (These fifteen pairs are made up to
+# have the same trouble; `equilearn lab gradient-descent` uses the real ones.)
+
+# %%
+rng = np.random.default_rng(0)
+chirps = rng.uniform(14, 20, 15)
+degrees = 25 + 3.3 * chirps + 4 * rng.normal(size=15)
+design = np.stack([np.ones(15), chirps], axis=1)
+exact = np.linalg.lstsq(design, degrees, rcond=None)[0]
+low, high = np.linalg.eigvalsh(design.T @ design / 15)
+found, steps = raw_descent(design, degrees, rate=1 / high, tolerance=1e-3)
+print(f"least squares {exact}, descent {found} after {steps:,} steps; condition number {high / low:,.0f}")
+
+scaled = np.stack([np.ones(15), (chirps - chirps.mean()) / chirps.std()], axis=1)
+_, few = raw_descent(scaled, degrees, rate=1.0, tolerance=1e-3)
+print(f"the same with standardised chirps: {few} step(s)")
+assert few <= 2 < steps
+
+# %% [markdown]
+# **Exercise 3.** Why does the number of steps grow with the condition number? What does standardising do to it?
+
+# %% [markdown]
+# ## Rules with a memory
+#
+# A bowl that is thirty times steeper one way than the other.
+
+# %%
+curvature = np.array([1.0, 30.0])
+figure, axis = plt.subplots()
+for name, rule in {"plain": Rule(0.03), "momentum": Momentum(0.03, m=0.9), "Adam": Adam(0.05)}.items():
+    path = np.array(list(descend(rule, lambda x: curvature * x, [-2.0, 1.0], steps=200)))
+    axis.plot(*path.T, "-", marker=".", markersize=3, label=name)
+axis.set(xlabel="$x_1$", ylabel="$x_2$")
+axis.legend()
+plt.show()
+
+# %% [markdown]
+# **Exercise 4.** Plot the cost along each path. Which rule is best after 20 steps, which after 200?
+#
+# ## The whole exercise
+#
+# The lab does all of this with every optimiser, and stochastic descent on noisy data: no line can push the cost
+# below half the variance of the noise.
+
+# %%
+findings = GradientDescent(samples=20_000, rate=2e-5).run()
+findings  # a page with tables and figures
+
+# %% [markdown]
+# **Exercise 5.** Make the learning rate of the stochastic example ten times larger, then ten times smaller
+# (`GradientDescent(rate=...)`). What is gained, what is lost?

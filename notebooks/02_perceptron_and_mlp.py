@@ -1,0 +1,109 @@
+# %% [markdown]
+# # 2. Neurons, perceptrons, and what hidden units are for
+#
+# One neuron adds up what it is told, and fires or not. Many of them in two layers can compute anything. This
+# notebook goes from the first to the second, with back-propagation written by hand (`equilearn.whitebox.mlp`).
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from equilearn.data import load_small, logic
+from equilearn.supervised import classification_baselines, classification_metrics, confusion_matrix, split
+from equilearn.whitebox.mlp import MLP
+from equilearn.whitebox.perceptron import Perceptron
+
+# %% [markdown]
+# ## One neuron: OR and AND, but not XOR
+
+# %%
+figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
+solved = {}
+for axis, name in zip(axes, ("or", "and", "xor"), strict=True):
+    x, t = logic(name)
+    neuron = Perceptron.fresh(2, 1, seed=0)
+    needed = neuron.train(x, t, rate=0.25, iterations=1000)
+    solved[name] = bool(np.array_equal(neuron.recall(x), t))
+    w1, w2, bias = neuron.weights[:, 0]
+    line = np.linspace(-0.5, 1.5, 2)
+    axis.scatter(*x.T, c=t[:, 0], cmap="coolwarm", s=80)
+    axis.plot(line, (bias - w1 * line) / w2, "k-")
+    axis.set(xlim=(-0.5, 1.5), ylim=(-0.5, 1.5), title=f"{name.upper()}: {'solved' if solved[name] else 'not solved'}")
+    print(name, needed, "iterations")
+plt.show()
+assert solved == {"or": True, "and": True, "xor": False}
+
+# %% [markdown]
+# **Exercise 1.** Prove that no line separates the two classes of XOR. (Add up the four inequalities.)
+#
+# ## Two hidden units
+#
+# A multi-layer perceptron bends the line. Its gradient is the chain rule, one layer after the other.
+
+# %%
+x, t = logic("xor")
+share = []
+for seed in range(50):
+    net = MLP.fresh([2, 2, 1], output="logistic", seed=seed)
+    losses = net.train(x, t, epochs=3000, rate=0.25)
+    share.append(np.array_equal(net(x) > 0.5, t > 0.5))
+print(f"XOR solved from {sum(share)} of 50 starts")
+assert any(share)
+
+# %% [markdown]
+# The cost is not convex: some starts end in a valley where two of the four points are right, and stay there.
+#
+# **Exercise 2.** Give the network four hidden units. In how many starts is XOR learnt now?
+#
+# ## A check that should never be left out
+#
+# Is the hand-written gradient right? Move one weight a little, and see whether the cost changes as it says.
+
+# %%
+net = MLP.fresh([2, 3, 1], output="logistic", seed=1)
+_, gradient, _ = net.gradient(x, t)
+h = 1e-6
+net.weights[0][1, 2] += h
+up = net.loss(x, t)
+net.weights[0][1, 2] -= 2 * h
+down = net.loss(x, t)
+print(f"back-propagation {gradient[0][1, 2]:.10f}, finite difference {(up - down) / (2 * h):.10f}")
+assert abs(gradient[0][1, 2] - (up - down) / (2 * h)) < 1e-8
+
+# %% [markdown]
+# ## Irises: training, validation, test
+#
+# The recipe: split first; fit the scaling on the training part only; choose when to stop on the validation part;
+# look at the test part once; compare with the simplest answers.
+
+# %%
+data = split(*load_small("iris"), (0.5, 0.25, 0.25), seed=0)
+centre, spread = data.x_train.mean(axis=0), data.x_train.std(axis=0)
+x_train, x_validation, x_test = ((one - centre) / spread for one in (data.x_train, data.x_validation, data.x_test))
+net = MLP.fresh([4, 5, 3], output="softmax", seed=0)
+losses = net.train(
+    x_train, data.t_train, epochs=3000, rate=0.1, validation=(x_validation, data.t_validation), patience=200
+)
+labels = data.t_test.argmax(axis=1)
+accuracy = classification_metrics(net(x_test), labels)["accuracy"]
+print("test accuracy", f"{accuracy:.3f}")
+for name, one in classification_baselines(data).items():
+    print(name, f"{one['accuracy']:.3f}")
+print("confusion matrix (rows actual, columns predicted):")
+print(confusion_matrix(labels, net(x_test).argmax(axis=1), 3))
+assert accuracy > classification_baselines(data)["majority"]["accuracy"]
+
+# %%
+figure, axis = plt.subplots()
+axis.plot(losses)
+axis.axvline(int(np.argmin(losses)), color="k", linestyle=":", label="weights of this epoch are restored")
+axis.set(xlabel="epoch", ylabel="validation loss")
+axis.legend()
+plt.show()
+
+# %% [markdown]
+# **Exercise 3.** Repeat for ten seeds of the split. How far apart are the test accuracies? Is the network better
+# than logistic regression, or is that noise?
+#
+# **Exercise 4.** `equilearn lab mlp` does the same for a noisy sine and for handwritten digits (200 images, and all
+# 60,000). How many hidden units do 200 images support?
