@@ -126,3 +126,59 @@ def three_generations_by_time_iteration(model, points=41):
         return both
 
     return savings
+
+
+def stationary_continuum(model, nodes=600):
+    """Return price, standard deviation of assets and share without assets of the economy without aggregate risk.
+
+    Endogenous grid points for the household with Epstein-Zin preferences, a stationary histogram, and bisection
+    on the price at which mean assets are one.
+    """
+    beta, rho, sigma = model.discount, model.inverse_ies, model.risk_aversion
+    change = np.array([[model.stay, 1 - model.stay], [1 - model.stay, model.stay]])
+    grid = model.most_assets * np.linspace(0, 1, nodes) ** 2
+    income = np.array(model.levels)[:, None]
+
+    def household(price):
+        consumption, value = 0.05 * grid + income * np.ones_like(grid), np.ones((2, nodes))
+        for _ in range(3000):
+            mu = (change @ value ** (1 - sigma)) ** (1 / (1 - sigma))
+            marginal = beta * (change @ (consumption**-rho * value ** (rho - sigma))) * mu ** (sigma - rho)
+            c = (marginal / price) ** (-1 / rho)  # at each a' of the grid
+            assets = c + price * grid - income
+            new = np.stack([np.interp(grid, assets[i], c[i], left=np.nan) for i in range(2)])
+            saved = np.stack([np.interp(grid, assets[i], grid) for i in range(2)])
+            bound = grid[None] < assets[:, :1]
+            new, saved = np.where(bound, grid + income, new), np.where(bound, 0.0, np.minimum(saved, grid[-1]))
+            certain = np.stack([np.interp(saved[i], grid, mu[i]) for i in range(2)])
+            new_value = ((1 - beta) * new ** (1 - rho) + beta * certain ** (1 - rho)) ** (1 / (1 - rho))
+            gap = max(np.abs(new - consumption).max(), np.abs(new_value - value).max())
+            consumption, value = new, new_value
+            if gap < 1e-9:
+                break
+        return grid, saved
+
+    def distribution(price):
+        """Savings on the model's own histogram, as its lottery has them."""
+        points = model.assets.astype(float)
+        a, saved = household(price)
+        at = np.stack([np.interp(points, a, saved[i]) for i in range(2)]) / points[1]
+        low = np.minimum(at.astype(int), len(points) - 2)
+        mass = np.full((2, len(points)), 0.5 / len(points))
+        for _ in range(20_000):
+            moved = np.zeros_like(mass)
+            for i in range(2):
+                np.add.at(moved[i], low[i], mass[i] * (1 - (at - low)[i]))
+                np.add.at(moved[i], low[i] + 1, mass[i] * (at - low)[i])
+            new = change @ moved
+            if np.abs(new - mass).max() < 1e-12:
+                break
+            mass = new
+        return points, mass.sum(axis=0)
+
+    low, high = beta, 1.05
+    for _ in range(40):
+        price = (low + high) / 2
+        points, mass = distribution(price)
+        low, high = (price, high) if mass @ points > 1 else (low, price)
+    return price, np.sqrt(mass @ (points - 1) ** 2), mass[0]

@@ -5,10 +5,13 @@ in seconds. The learning rate at progress p is `learning_rate * annealing(p)`, w
 and then a half cosine down to a thousandth (Loshchilov and Hutter, 2017):
 
     annealing(p) = min(p / warmup, 1) * (0.001 + 0.999 * (1 + cos(pi p)) / 2)
+
+The same arguments give the same object, by which the loop recognises a program that it has compiled already.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -45,11 +48,16 @@ def scale_by_progress(learning_rate: float, schedule: Schedule) -> optax.Gradien
     return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
 
 
+@functools.lru_cache
 def adam(
     learning_rate: float = 1e-3, *, schedule: Schedule = cosine, clip: float = 1.0
 ) -> optax.GradientTransformationExtraArgs:
     """Adam (Kingma and Ba, 2015) on gradients clipped to the global norm `clip`."""
     return optax.chain(optax.clip_by_global_norm(clip), optax.adam(1.0), scale_by_progress(learning_rate, schedule))
+
+
+LARGEST_BASIS = 256
+"""A side of a matrix that is longer than this keeps its own coordinates: the cost of a basis grows with the cube."""
 
 
 class Axes(NamedTuple):
@@ -60,9 +68,9 @@ class Axes(NamedTuple):
     second: Array
     """Mean of the squared gradient, in the rotated coordinates."""
     left: Array
-    """Mean of G G', (m, m)."""
+    """Mean of G G', (m, m); empty where the side is too long."""
     right: Array
-    """Mean of G' G, (n, n)."""
+    """Mean of G' G, (n, n); empty where the side is too long."""
     left_basis: Array
     right_basis: Array
 
@@ -86,12 +94,13 @@ def scale_by_soap(
 
     where Q_L and Q_R are eigenvectors of L and R, refreshed every few steps by one power iteration and a QR
     decomposition, and M and V are the bias-corrected means of the gradient and of the squared rotated gradient.
-    Other parameters get Adam's update. The first step already uses the exact eigenvectors.
+    Other parameters get Adam's update. The first step already uses the exact eigenvectors. Long sides (`LARGEST_BASIS`)
+    are not rotated.
     """
 
     def init(parameters: Any) -> SoapState:
         def one(p: Array) -> Axes:
-            m, n = p.shape if p.ndim == 2 else (0, 0)
+            m, n = (size if size <= LARGEST_BASIS else 0 for size in (p.shape if p.ndim == 2 else (0, 0)))
             return Axes(
                 jnp.zeros_like(p), jnp.zeros_like(p), jnp.zeros((m, m)), jnp.zeros((n, n)), jnp.eye(m), jnp.eye(n)
             )
@@ -107,8 +116,8 @@ def scale_by_soap(
             one = one._replace(first=decay * one.first + (1 - decay) * gradient)
             if gradient.ndim == 2:
                 one = _refresh(one, gradient, count, decay, refresh_every)
-                turn: Any = lambda g, one=one: one.left_basis.T @ g @ one.right_basis  # noqa: E731
-                turn_back: Any = lambda g, one=one: one.left_basis @ g @ one.right_basis.T  # noqa: E731
+                turn: Any = lambda g, one=one: _turn(one.left_basis.T, g, one.right_basis)  # noqa: E731
+                turn_back: Any = lambda g, one=one: _turn(one.left_basis, g, one.right_basis.T)  # noqa: E731
             else:
                 turn = turn_back = lambda g: g
             one = one._replace(second=decay * one.second + (1 - decay) * turn(gradient) ** 2)
@@ -120,12 +129,19 @@ def scale_by_soap(
     return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
 
 
+def _turn(left: Array, matrix: Array, right: Array) -> Array:
+    """Return the product of the three, where an empty basis leaves its side as it is."""
+    matrix = left @ matrix if left.size else matrix
+    return matrix @ right if right.size else matrix
+
+
 def _refresh(one: Axes, gradient: Array, count: Array, decay: float, every: int) -> Axes:
     """Return the memory with the new gradient in L and R and, every few steps, with new bases."""
-    one = one._replace(
-        left=decay * one.left + (1 - decay) * gradient @ gradient.T,
-        right=decay * one.right + (1 - decay) * gradient.T @ gradient,
-    )
+
+    def follow(mean: Array, factor: Array) -> Array:
+        return decay * mean + (1 - decay) * factor @ factor.T if mean.size else mean
+
+    one = one._replace(left=follow(one.left, gradient), right=follow(one.right, gradient.T))
 
     def basis(matrix: Array, old: Array) -> tuple[Array, Array]:
         """Return the new basis, and in which order of importance it takes the old one."""
@@ -138,9 +154,14 @@ def _refresh(one: Axes, gradient: Array, count: Array, decay: float, every: int)
         return new, order
 
     def renew() -> Axes:
-        left, rows = basis(one.left, one.left_basis)
-        right, columns = basis(one.right, one.right_basis)
-        return one._replace(left_basis=left, right_basis=right, second=one.second[rows][:, columns])
+        new = one
+        if one.left.size:
+            left, rows = basis(one.left, one.left_basis)
+            new = new._replace(left_basis=left, second=new.second[rows])
+        if one.right.size:
+            right, columns = basis(one.right, one.right_basis)
+            new = new._replace(right_basis=right, second=new.second[:, columns])
+        return new
 
     return jax.lax.cond((count == 1) | (count % every == 0), renew, lambda: one)
 

@@ -72,14 +72,17 @@ class Portfolio(FeasibleSet):
         """Return the names of the five policies."""
         return ("savings", "bonds", "capital_multiplier", "collateral_multiplier", "bond_price")
 
-    def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
         """Return feasible portfolios, whose bonds sum to zero."""
         n = self.cash.shape[0]
         low, high = PRICES
         price = low + (high - low) * jax.nn.sigmoid(soft_clip(raw[-1]) + 0.9)
         own = 1 - price / self.kappa  # what capital costs beyond the collateral it provides
         lower, upper = self._capital_bounds(own)
-        guess = jnp.clip(0.93 * self.returned + 0.12 * self.cash, lower + 0.05 * (upper - lower),
+        first = 0.87 * self.returned + 0.155 * jnp.maximum(
+            self.cash - self.returned, 0.0
+        )  # capital stays about as it is
+        guess = jnp.clip(first, lower + 0.05 * (upper - lower),
                          lower + 0.9 * (upper - lower))  # fmt: skip
         x = soft_clip(raw[:n], SAVINGS_LIMIT) - jnp.log1p(-(guess - lower) / (upper - lower))
         savings = lower - (upper - lower) * jnp.expm1(-jax.nn.relu(x))
@@ -297,7 +300,7 @@ class BondOLG(Model):
 
     def settings(self) -> SolveSettings:
         """Return settings found by measurement."""
-        return SolveSettings(episodes=6000, width=128, depth=3, steepness=3.0, tail=0.01, batch_size=512)
+        return SolveSettings(episodes=1000, restart=0.01, width=128, depth=3, steepness=3.0, tail=0.01, batch_size=512)
 
     def required(self) -> tuple[Target, ...]:
         """Return the accuracy asked of this economy: a tenth of a per cent in the mean."""

@@ -231,21 +231,21 @@ def fresh_policy(model: Model, settings: SolveSettings, *, key: PRNGKeyArray) ->
     state = jax.eval_shape(model.initial, key)
     features = jax.eval_shape(model.features, state).shape[0]
     raw = sum(one.size for one in jax.eval_shape(model.policies, state).values())
+    return _build(model, settings, features, raw, key)
 
-    @eqx.filter_jit
-    def build(key: PRNGKeyArray) -> PolicyFunction:
-        network = MLP(
-            features,
-            raw,
-            width=settings.width,
-            depth=settings.depth,
-            activation=Swish(settings.steepness),
-            heads=heads(model),
-            key=key,
-        )
-        return PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
 
-    return build(key)
+@eqx.filter_jit
+def _build(model: Model, settings: SolveSettings, features: int, raw: int, key: PRNGKeyArray) -> PolicyFunction:
+    network = MLP(
+        features,
+        raw,
+        width=settings.width,
+        depth=settings.depth,
+        activation=Swish(settings.steepness),
+        heads=heads(model),
+        key=key,
+    )
+    return PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
 
 
 @eqx.filter_jit

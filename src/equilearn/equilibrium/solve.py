@@ -8,15 +8,17 @@ from pathlib import Path
 import equinox as eqx
 import jax
 import optax
+from jaxtyping import PRNGKeyArray
 
 from equilearn.equilibrium.balancing import ReLoBRaLo
 from equilearn.equilibrium.checks import check_model
 from equilearn.equilibrium.model import Model, PolicyFunction
-from equilearn.equilibrium.problem import EquilibriumProblem
+from equilearn.equilibrium.problem import Economies, EquilibriumProblem
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.solution import Solution, fresh_policy
 from equilearn.errors import UserError
 from equilearn.learn import key_of, learn
+from equilearn.networks import MLP
 from equilearn.optimizers import soap
 
 
@@ -61,7 +63,7 @@ def solve(
     run = learn(
         problem,
         network,
-        eqx.filter_jit(problem.world)(network, dict(weights or {}), key=world_key),
+        _world(problem, network, tuple(sorted((weights or {}).items())), world_key),
         optimizer or soap(settings.learning_rate, weight_decay=settings.weight_decay),
         settings,
         key=learn_key,
@@ -82,6 +84,13 @@ def solve(
         gradient_steps=int(run.state.step),
         history=run.history,
     )
+
+
+@eqx.filter_jit
+def _world(
+    problem: EquilibriumProblem, network: MLP, weights: tuple[tuple[str, float], ...], key: PRNGKeyArray
+) -> Economies:
+    return problem.world(network, dict(weights), key=key)
 
 
 def _check_names(argument: str, names: Mapping[str, float] | list[str], equations: tuple[str, ...]) -> None:

@@ -90,17 +90,35 @@ def _validate(settings: LearnSettings, errors: list[str]) -> None:
             raise UserError(f"targets: there is no error named {target.error!r}; the errors are {', '.join(errors)}.")
 
 
+Call = Callable[[Problem, LearnState], tuple[LearnState, Record, Summaries]]
+_programs: dict[Any, Call] = {}
+"""The last compiled calls, by all that they depend on: other seeds of a problem need not be compiled again."""
+KEPT_PROGRAMS = 4
+
+
+def _signature(tree: Any) -> Any:
+    """Return what a compiled call depends on: shapes and types of arrays, and everything that is no array."""
+    arrays, rest = eqx.partition(tree, eqx.is_array)
+    kinds = tuple(jax.typeof(leaf) for leaf in jax.tree.leaves(arrays))
+    return kinds, jax.tree.structure(arrays), tuple(jax.tree.leaves(rest)), jax.tree.structure(rest)
+
+
 def _compile(
     problem: Problem, state: LearnState, optimizer: optax.GradientTransformation, settings: LearnSettings
-) -> Callable[[Problem, LearnState], tuple[LearnState, Record, Summaries]]:
+) -> Call:
     """Return the call, compiled ahead, so that nothing can recompile during the run."""
     extra = optax.with_extra_args_support(optimizer)
     if problem.generates_on_host:
         if not devices.alone():
             raise UserError("an environment that steps on the host cannot be split over several processes.")
         return host_call(extra, settings)
-    program: Any = eqx.filter_jit(compiled_call(extra, settings))
-    return program.lower(problem, state).compile()
+    key = (optimizer, settings, *_signature((problem, state)))
+    if key not in _programs:
+        program: Any = eqx.filter_jit(compiled_call(extra, settings))
+        if len(_programs) >= KEPT_PROGRAMS:
+            _programs.pop(next(iter(_programs)))
+        _programs[key] = program.lower(problem, state).compile()
+    return _programs[key]
 
 
 def learn(
