@@ -56,7 +56,7 @@ def adam(
     return optax.chain(optax.clip_by_global_norm(clip), optax.adam(1.0), scale_by_progress(learning_rate, schedule))
 
 
-LARGEST_BASIS = 256
+LARGEST_BASIS = 128
 """A side of a matrix that is longer than this keeps its own coordinates: the cost of a basis grows with the cube."""
 
 

@@ -105,8 +105,15 @@ def everywhere(tree: Tree) -> Tree:
     if mesh is None:
         return tree
     whole = NamedSharding(mesh, PartitionSpec())
-    arrays, rest = eqx.partition(tree, eqx.is_array)
-    return eqx.combine(jax.device_put(arrays, whole), rest)
+
+    def put(leaf: Any) -> Any:
+        if not eqx.is_array(leaf):
+            return leaf
+        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(put(jax.random.key_data(leaf)))
+        return jax.make_array_from_process_local_data(whole, np.asarray(leaf))
+
+    return jax.tree.map(put, tree)
 
 
 def here(tree: Tree) -> Tree:
