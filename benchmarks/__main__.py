@@ -16,6 +16,8 @@ from equilearn.runs import versions
 
 PARTS = {
     "accuracy": "Time to accuracy: the economy with sixty generations",
+    "minutes": "How far five minutes go",
+    "search": "What was tried",
     "recipes": "Steps per second on recipes with identical work",
     "generations": "Cost as the number of generations grows",
     "devices": "Several host devices on the same two cores",

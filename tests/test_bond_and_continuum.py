@@ -20,11 +20,11 @@ def test_the_clearing_price_is_the_root_and_its_slope_is_right():
     for supply in (0.2, 5.0, 0.9 * most.sum()):
         exact = brentq(lambda y, supply=supply: demand(y) - supply, 0, 100, xtol=1e-12)
         with jax.enable_x64(True):
-            ours = lambda s: clearing(jnp.asarray(most), jnp.asarray(z), s)  # noqa: E731
+            ours = lambda s: clearing(jnp.asarray(most), jnp.asarray(z), jnp.asarray(s))  # noqa: E731
             assert float(ours(supply)) == pytest.approx(exact, rel=1e-9)
             step = 1e-6
             slope = (float(ours(supply + step)) - float(ours(supply - step))) / (2 * step)
-            assert float(jax.grad(ours)(supply)) == pytest.approx(slope, rel=1e-5)
+            assert float(jax.grad(ours)(float(supply))) == pytest.approx(slope, rel=1e-5)
 
 
 def test_labour_and_collateral_have_the_published_values():
@@ -32,7 +32,7 @@ def test_labour_and_collateral_have_the_published_values():
     assert model.labour.sum() == pytest.approx(57.77664592, abs=1e-7)
     assert model.labour[[0, 28, 55]] == pytest.approx([0.6, 1.362, 0.64163648], abs=1e-7)
     assert model.kappa == pytest.approx(1.1235955, abs=1e-7)
-    with pytest.raises(UserError, match="BondOLG.depreciation: must have 4 values"):
+    with pytest.raises(UserError, match=r"BondOLG\.depreciation: must have 4 values"):
         BondOLG(depreciation=(0.1, 0.2))
 
 
