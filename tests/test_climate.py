@@ -1,5 +1,6 @@
 """The climate economy against published tables, an exact solver, and itself with parameters as states."""
 
+import functools
 from dataclasses import replace
 
 import jax
@@ -21,8 +22,9 @@ from equilearn.errors import UserError
 from equilearn.labs.carbon_tax import BOX, VARIANTS, distances
 
 
-def exact(model, start=None, periods=700):
-    return perfect_foresight(model, model.state_2015() if start is None else start, periods)
+@functools.cache
+def exact(model, start=None):
+    return perfect_foresight(model, model.state_2015() if start is None else start, 700)
 
 
 @pytest.mark.parametrize(
@@ -139,12 +141,12 @@ def test_the_network_finds_the_exact_carbon_tax(seed):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "usual"),
-    [*((name, False) for name in VARIANTS), *((name, True) for name in ("CDICE", "CDICE-HadGEM2-ES", "DICE-2016"))],
+    [*((name, False) for name in VARIANTS if name != "CDICE"), *((name, True) for name in VARIANTS)],
 )
 def test_every_calibration_agrees_with_its_exact_path(name, usual):
     cycle, temperature = VARIANTS[name]
     model = Climate(carbon_cycle=cycle, temperature=temperature, business_as_usual=usual)
-    solution = solve(model)
+    solution = solve(model, settings=replace(model.settings(), episodes=1500))
     gaps = distances(solution.follow(model.state_2015(), 86), exact(model))
     assert gaps["scc"] < 3e-3 and gaps["temperature"] < 3e-3, gaps
     if not usual:

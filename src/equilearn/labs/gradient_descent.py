@@ -176,7 +176,7 @@ class GradientDescent(Lab):
             figure, axis = new_figure()
             for (name, rule), colour in zip(rules.items(), COLOURS, strict=True):
                 path = np.array(list(descend(rule, slope, start, steps=3000)))
-                gap = cost(path) - cost(best)
+                gap = cost(path) - cost(best[None])
                 near = np.flatnonzero(gap < 1e-4)
                 rows.append([surface, name, int(near[0]) if near.size else "-", float(gap[-1])])
                 axis.plot(np.maximum(gap[:1000], 1e-12), color=colour, label=name)

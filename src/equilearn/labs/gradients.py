@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Array, Float
 
 from equilearn.labs import Lab
 from equilearn.networks import FeedForward
@@ -22,6 +23,12 @@ CASES: dict[str, tuple[Any, Any]] = {
     "ReLU, normal(0, 1)": (jax.nn.relu, jax.nn.initializers.normal(1.0)),
     "ReLU, He": (jax.nn.relu, jax.nn.initializers.he_normal()),
 }
+
+
+def root_mean_square(x: Float[Array, ...]) -> Float[Array, ""]:
+    """Return the root of the mean square, also of numbers whose squares are too large for single precision."""
+    largest = jnp.maximum(jnp.max(jnp.abs(x)), 1e-37)
+    return largest * jnp.sqrt(jnp.mean((x / largest) ** 2))
 
 
 class Gradients(Lab):
@@ -73,9 +80,9 @@ class Gradients(Lab):
             signals, a = [], x
             for weight, bias in zip(network.weights[:-1], network.biases[:-1], strict=True):
                 a = activation(a @ weight + bias)
-                signals.append(jnp.sqrt(jnp.mean(a**2)))
+                signals.append(root_mean_square(a))
             gradient = jax.grad(lambda n: jnp.mean(optax.l2_loss(n(x), t)))(network)
-            sizes_of = [jnp.sqrt(jnp.mean(g**2)) for g in gradient.weights[:-1]]
+            sizes_of = [root_mean_square(g) for g in gradient.weights[:-1]]
             return jnp.stack(signals), jnp.stack(sizes_of)
 
         signals, gradients = jax.vmap(one)(jax.random.split(jax.random.key(0), self.seeds))
