@@ -10,9 +10,6 @@ import numpy as np
 from equilearn.data import GENZ, draw_parameters, sample
 from equilearn.labs.genz import Design, Genz, seed_of, study
 
-SAMPLED = 3
-"""Keras networks measured for each number of points, after one that warms up."""
-
 
 def keras_fit(dimension: int, points: int, steps: int, name: str, seed: int) -> tuple[float, float]:
     """Return seconds of a Keras model's construction and fit, and its mean error relative to the deviation."""
@@ -45,7 +42,7 @@ def measure() -> dict:
     seconds = time.perf_counter() - began
     networks = len(GENZ) * lab.seeds * len(ours)
     rows, keras_total = [], 0.0
-    names = ("oscillatory", "gaussian", "discontinuous")
+    names = ("oscillatory", "discontinuous")
     d = 5
     keras_fit(d, 10, 20, "gaussian", 0)  # warm up
     for n in lab.points:

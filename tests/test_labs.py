@@ -1,0 +1,90 @@
+"""Labs at small settings, with shapes enforced: what each one claims must already show."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from equilearn.data.files import VARIABLE
+from equilearn.labs.approximation import Approximation
+from equilearn.labs.borrowing import Borrowing
+from equilearn.labs.classification import Classification
+from equilearn.labs.gradient_descent import GradientDescent
+from equilearn.labs.landscape import Landscape
+from equilearn.labs.mlp import MLP
+from equilearn.labs.overfitting import Overfitting
+from equilearn.labs.regression import Regression
+from equilearn.labs.tabular import Tabular
+
+pytestmark = pytest.mark.slow
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    folder = Path(os.environ.get(VARIABLE, SHARED))
+    if not folder.is_dir():
+        pytest.skip(f"no data folder at {folder}")
+    monkeypatch.setenv(VARIABLE, str(folder))
+
+
+def test_descent_finds_the_minimum_and_the_noise_floor():
+    result = GradientDescent(samples=20_000, rate=2e-5).run().result
+    for name, one in result["one_number"].items():
+        assert one["x"] == pytest.approx(4 / 3, abs=1e-6), name
+    assert result["stochastic"]["last_cost"] == pytest.approx(50, rel=0.1)
+
+
+def test_linear_activations_stay_least_squares_and_others_do_better():
+    result = Approximation(epochs=60, samples=500).run().result
+    activation = result["activation"]
+    assert activation["linear"] == pytest.approx(activation["least squares"], rel=0.1)
+    assert activation["Swish"] < 0.2 * activation["linear"]
+
+
+def test_the_gentle_network_beats_least_squares():
+    test = Regression(samples=2000, epochs=5).run().result["test"]
+    assert test["64-64 ReLU"]["mse"] < 0.1 * test["least squares"]["mse"]
+
+
+def test_the_largest_network_overfits_and_the_remedies_help():
+    result = Overfitting(epochs=1500, seeds=2).run().result["mse"]
+    large = result["128-128 units"]
+    assert large["training"] < 0.3**2 < large["test"]
+    assert result["128-128, early stopping"]["test"] < large["test"]
+
+
+def test_the_loss_is_lowest_where_training_ended():
+    for one in Landscape(epochs=15, points=9).run().result["surfaces"].values():
+        assert one["centre"] < 0.1 * one["worst"]
+
+
+def test_scaling_matters_to_the_network_and_not_to_least_squares():
+    cases = Tabular(samples=3000, epochs=6, layout="2018").run().result["synthetic"]
+    complex_case = cases["complex regression"]
+    assert complex_case["scaled"] < 0.1 * complex_case["raw"]
+    assert complex_case["linear"] < 0.1 * complex_case["naive"]
+
+
+def test_images_are_told_apart_better_than_by_the_majority(shared):
+    test = Classification(epochs=1).run().result["test"]
+    assert test["128 ReLU (the course's)"]["accuracy"] > 0.8 > test["majority"]["accuracy"]
+
+
+def test_hidden_units_learn_what_one_neuron_cannot(shared):
+    result = MLP(seeds=2, digits_seeds=1, epochs=1).run().result
+    assert result["logic"]["AND"] == 1 and result["logic"]["XOR"] > 0
+    few = result["mnist_200"]
+    assert few["1"] < few["5"] < few["20"] + 0.05
+    assert result["mnist"]["network, last start"] > result["mnist"]["logistic regression"]
+
+
+def test_productivity_moves_consumption_the_right_way_under_every_limit():
+    findings = Borrowing(limits=(0.0, -0.5), episodes=300, paths=2000, periods=3).run()
+    impact = findings.result["impact"]
+    for limit in ("0", "-0.5"):
+        low, high, worst, _ = impact[limit]
+        assert worst < low < 0 < high
+    young = np.array(findings.result["impact_by_age"]["0"])[3, 0]
+    assert young > np.array(findings.result["impact_by_age"]["-0.5"])[3, 0], "who can borrow needs the wage less"
