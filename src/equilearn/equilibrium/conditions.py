@@ -19,7 +19,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 
 def euler_error(
-    marginal_value: Float[Array, ...], consumption: Float[Array, ...], risk_aversion: float
+    marginal_value: Float[Array, ...], consumption: Float[Array, ...], risk_aversion: ArrayLike
 ) -> Float[Array, ...]:
     """Return the relative Euler error in units of consumption.
 
@@ -31,7 +31,7 @@ def euler_error(
     return power(marginal_value, -1.0 / risk_aversion) / consumption - 1.0
 
 
-def power(base: Float[Array, ...], exponent: float) -> Float[Array, ...]:
+def power(base: Float[Array, ...], exponent: ArrayLike) -> Float[Array, ...]:
     """Return base^exponent for a base above zero, several times faster than `**` does it for most exponents.
 
     Compiled for a CPU, the general power is ten times slower than a product or an exponential, and in an economy with
