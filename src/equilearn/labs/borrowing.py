@@ -47,7 +47,7 @@ class Borrowing(Lab):
         """Solve the economy with each limit, simulate, and shock it."""
         if any(limit > 0 for limit in self.limits):
             raise UserError("borrowing: limits must be at most 0.")
-        findings = Findings("Sixty generations that may borrow: not at all, half a unit, one unit.")
+        findings = Findings("Sixty generations under tighter and looser limits on debt.")
         findings.text(
             "The same economy is solved with tighter and looser limits on debt. Wages rise until middle age, so the "
             "young want to borrow; a shock that lasts one period changes their wage at once but the value of other "
