@@ -96,16 +96,19 @@ class Findings:
                 lines += ["  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in content]
         return "\n".join(lines)
 
+    def drawn(self) -> list[tuple[str, str, Any]]:
+        """Return the parts, with figures as the content of PNG files."""
+        return [(k, caption, png(one) if k == "figure" else one) for k, caption, one in self.parts]
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        return self.render(PARTS)
+        return _render(PARTS, self.lead, self.drawn())
 
-    def render(self, template: str, **more: str) -> str:
-        """Return the findings as HTML."""
-        page = Environment(autoescape=True).from_string(template)
-        return page.render(
-            lead=self.lead, parts=self.parts, image=lambda f: base64.b64encode(png(f)).decode(), **more
-        )  # fmt: skip
+
+def _render(template: str, lead: str, parts: list[tuple[str, str, Any]], **more: str) -> str:
+    """Return findings as HTML."""
+    page = Environment(autoescape=True).from_string(template)
+    return page.render(lead=lead, parts=parts, image=lambda content: base64.b64encode(content).decode(), **more)
 
 
 def write_findings(folder: Path, title: str, findings: Findings, details: dict[str, Any]) -> None:
@@ -118,11 +121,12 @@ def write_findings(folder: Path, title: str, findings: Findings, details: dict[s
         details: settings and versions, shown at the page's end and kept in `result.json`.
     """
     (folder / "figures").mkdir(exist_ok=True)
-    for kind, caption, content in findings.parts:
+    parts = findings.drawn()
+    for kind, caption, content in parts:
         if kind == "figure":
             name = re.sub(r"[^a-z0-9]+", "-", caption.split(":")[0].lower()).strip("-")
-            write_atomically(folder / "figures" / f"{name}.png", png(content))
-    html = findings.render(PAGE, title=title, css=CSS, details=json.dumps(details, indent=2))
+            write_atomically(folder / "figures" / f"{name}.png", content)
+    html = _render(PAGE, findings.lead, parts, title=title, css=CSS, details=json.dumps(details, indent=2))
     write_atomically(folder / "report.html", html.encode())
     result = {"problem": title, **findings.result, **details}
     write_atomically(folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
