@@ -98,7 +98,7 @@ KEPT_PROGRAMS = 4
 
 def _signature(tree: Any) -> Any:
     """Return what a compiled call depends on: shapes and types of arrays, and everything that is no array."""
-    arrays, rest = eqx.partition(tree, eqx.is_array)
+    arrays, rest = eqx.partition(tree, lambda leaf: isinstance(leaf, (jax.Array, np.ndarray)))
     kinds = tuple(jax.typeof(leaf) for leaf in jax.tree.leaves(arrays))
     return kinds, jax.tree.structure(arrays), tuple(jax.tree.leaves(rest)), jax.tree.structure(rest)
 
