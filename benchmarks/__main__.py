@@ -21,6 +21,7 @@ PARTS = {
     "recipes": "Steps per second on recipes with identical work",
     "generations": "Cost as the number of generations grows",
     "devices": "Several host devices on the same two cores",
+    "climate": "The climate economy against exact paths",
     "genz": "Genz's study against a Keras loop",
     "fashion": "Fashion-MNIST against Keras",
 }

@@ -1,6 +1,23 @@
-"""Shapes are enforced in every test; compiled programs are dropped after each file."""
+"""Shapes are enforced in every test; compiled programs are dropped after each file and kept on disk for the session."""
 
 import gc
+import os
+import tempfile
+from pathlib import Path
+
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    PROGRAMS = tempfile.TemporaryDirectory(prefix="equilearn-programs-")
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": PROGRAMS.name,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    """Set before JAX is imported, and inherited by pytest's workers and by the command lines that tests start."""
+
+if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) % len(cores)]})
+    """One core each: workers that share cores slow each other down severalfold."""
 
 import jax
 import pytest
@@ -16,3 +33,12 @@ def forget_programs():
     yield
     jax.clear_caches()
     gc.collect()
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """Point the package at the folder of real data; skip the test where there is none."""
+    folder = Path(os.environ.get("EQUILEARN_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no data folder at {folder}")
+    monkeypatch.setenv("EQUILEARN_DATA", str(folder))

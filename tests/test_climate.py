@@ -141,9 +141,16 @@ def test_the_network_finds_the_exact_carbon_tax(seed):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "usual"),
-    [*((name, False) for name in VARIANTS if name != "CDICE"), *((name, True) for name in VARIANTS)],
+    [
+        ("LOVECLIM-GISS-E2-R", False),
+        ("MESMO-HadGEM2-ES", False),
+        ("DICE-2016", False),
+        ("CDICE", True),
+        ("DICE-2016", True),
+    ],
 )
-def test_every_calibration_agrees_with_its_exact_path(name, usual):
+def test_other_calibrations_agree_with_their_exact_paths(name, usual):
+    """The coolest, the warmest and the oldest; `python -m benchmarks climate` shows all of them."""
     cycle, temperature = VARIANTS[name]
     model = Climate(carbon_cycle=cycle, temperature=temperature, business_as_usual=usual)
     solution = solve(model, settings=replace(model.settings(), episodes=1500))

@@ -1,9 +1,7 @@
 """Data: files made here, the real ones where they are, and functions against their definitions."""
 
 import gzip
-import os
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,16 +12,6 @@ from equilearn.data.files import VARIABLE, locate
 from equilearn.data.images import read_idx
 from equilearn.data.tables import random_network_data
 from equilearn.errors import UserError
-
-SHARED = Path(__file__).parents[2] / "shared" / "data"
-
-
-@pytest.fixture
-def shared(monkeypatch):
-    folder = Path(os.environ.get(VARIABLE, SHARED))
-    if not folder.is_dir():
-        pytest.skip(f"no data folder at {folder}")
-    monkeypatch.setenv(VARIABLE, str(folder))
 
 
 def idx(array):

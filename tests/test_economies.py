@@ -76,7 +76,10 @@ def test_three_generations_agree_with_time_iteration_where_the_limit_binds(seed)
     assert (np.abs(path.savings.values - exact) / path.income.values[:, :2]).max() < 2e-3
 
 
-@pytest.fixture(scope="module", params=SEEDS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(seed, marks=pytest.mark.xdist_group(f"benchmark-{seed}")) for seed in SEEDS],
+)
 def benchmark(request):
     return solve(OLG(), seed=request.param)
 

@@ -1,12 +1,8 @@
 """Labs at small settings, with shapes enforced: what each one claims must already show."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from equilearn.data.files import VARIABLE
 from equilearn.labs.approximation import Approximation
 from equilearn.labs.borrowing import Borrowing
 from equilearn.labs.classification import Classification
@@ -18,15 +14,6 @@ from equilearn.labs.regression import Regression
 from equilearn.labs.tabular import Tabular
 
 pytestmark = pytest.mark.slow
-SHARED = Path(__file__).parents[2] / "shared" / "data"
-
-
-@pytest.fixture
-def shared(monkeypatch):
-    folder = Path(os.environ.get(VARIABLE, SHARED))
-    if not folder.is_dir():
-        pytest.skip(f"no data folder at {folder}")
-    monkeypatch.setenv(VARIABLE, str(folder))
 
 
 def test_descent_finds_the_minimum_and_the_noise_floor():
