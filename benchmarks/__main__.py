@@ -20,8 +20,8 @@ PARTS = {
     "search": "What was tried",
     "recipes": "Steps per second on recipes with identical work",
     "generations": "Cost as the number of generations grows",
+    "countries": "The international business cycle",
     "devices": "Several host devices on the same two cores",
-    "climate": "The climate economy against exact paths",
     "genz": "Genz's study against a Keras loop",
     "fashion": "Fashion-MNIST against Keras",
 }

@@ -1,27 +1,22 @@
 """How far five minutes go: the economy with sixty generations on a budget of 300 seconds of learning."""
 
-from dataclasses import replace
+from benchmarks.runs import percent, solve
 
-from benchmarks.runs import percent
-from equilearn.economies.olg import OLG
-from equilearn.equilibrium import solve
-
-SECONDS = 300.0
-CHANGES = {"width 128": {"width": 128, "tail": 0.002}, "width 96": {"tail": 0.002}}
+FLAGS = ("--width", "128", "--episodes", "10000", "--seconds", "300", "--targets.0.mean", "1e-9")
 
 
 def measure() -> dict:
-    """Return the certificate after the budget, for two widths."""
+    """Return the certificate after the budget, from three seeds."""
     rows = []
-    for name, change in CHANGES.items():
-        settings = replace(OLG().settings(), episodes=1_000_000, seconds=SECONDS, targets=(), **change)
-        solution = solve(OLG(), settings=settings, live=False)
-        euler = solution.accuracy().summary()["euler"]
-        rows.append([name, solution.gradient_steps, *(percent(euler[k]) for k in ("mean", "99", "99.9", "max"))])
+    for seed in (0, 1, 2):
+        result = solve("olg", *FLAGS, "--seed", str(seed))["result"]
+        euler = result["accuracy"]["euler"]
+        rows.append([seed, f"{result['seconds']:.0f}", result["gradient_steps"],
+                     *(percent(euler[key]) for key in ("mean", "99", "99.9", "max"))])  # fmt: skip
         print(rows[-1], flush=True)
-    rows.append(["aim", "", "0.01 %", "", "0.1 %", ""])
+    rows.append(["aim", "300", "", "0.01 %", "", "0.1 %", ""])
     return {
-        "columns": ["network", "steps", "mean", "99 %", "99.9 %", "max"],
+        "columns": ["seed", "s of learning", "steps", "mean", "99 %", "99.9 %", "max"],
         "rows": rows,
-        "text": f"{SECONDS:.0f} seconds of learning, compilation not counted, seed 0, tail 0.002 in the loss.",
+        "text": f"`equilearn solve olg {' '.join(FLAGS)}`. Relative Euler errors on 10,000 fresh periods.",
     }

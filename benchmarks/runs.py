@@ -25,6 +25,21 @@ def solve(*flags: str, environment: dict[str, str] | None = None) -> dict:
         return {"result": result, "metrics": metrics, "seconds": seconds, "memory": usage.ru_maxrss / 1024}
 
 
+COST = ["outcome", "s of learning", "steps", "steps/s", "MB", "mean", "99.9 %", "max"]
+"""What `cost` returns, in words."""
+
+
+def cost(*flags: str) -> list:
+    """Return what a run cost and how accurate its Euler errors are, and print it."""
+    run = solve(*flags)
+    result, euler = run["result"], run["result"]["accuracy"]["euler"]
+    rate = result["gradient_steps"] / result["seconds"]
+    row = [result["outcome"], f"{result['seconds']:.0f}", result["gradient_steps"], f"{rate:.0f}",
+           f"{run['memory']:.0f}", *(percent(euler[key]) for key in ("mean", "99.9", "max"))]  # fmt: skip
+    print(*flags, row, flush=True)
+    return row
+
+
 def percent(x: float) -> str:
     """Return a share in percent with two significant digits."""
     return f"{100 * x:.2g} %"

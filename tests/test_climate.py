@@ -140,17 +140,10 @@ def test_the_network_finds_the_exact_carbon_tax(seed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "usual"),
-    [
-        ("LOVECLIM-GISS-E2-R", False),
-        ("MESMO-HadGEM2-ES", False),
-        ("DICE-2016", False),
-        ("CDICE", True),
-        ("DICE-2016", True),
-    ],
+    ("name", "usual"), [("LOVECLIM-GISS-E2-R", False), ("MESMO-HadGEM2-ES", False), ("DICE-2016", True)]
 )
 def test_other_calibrations_agree_with_their_exact_paths(name, usual):
-    """The coolest, the warmest and the oldest; `python -m benchmarks climate` shows all of them."""
+    """Three of ten; `equilearn lab carbon-tax --variants NAME ...` shows the distances of any of them."""
     cycle, temperature = VARIANTS[name]
     model = Climate(carbon_cycle=cycle, temperature=temperature, business_as_usual=usual)
     solution = solve(model, settings=replace(model.settings(), episodes=1500))
@@ -165,7 +158,7 @@ def test_one_network_knows_the_tax_for_every_parameter():
     uncertain = Uncertain(Climate(), **BOX)
     solution = solve(uncertain, settings=replace(uncertain.settings(), width=128))
     low, high = uncertain.bounds.T
-    draws = np.random.default_rng(7).uniform(low, high, (20, len(low))).astype(np.float32)
+    draws = np.random.default_rng(7).uniform(low, high, (8, len(low))).astype(np.float32)
     start = Climate().state_2015()
     states = uncertain.state(start, dict(zip(uncertain.names, draws.T, strict=True)))
     taxes = solution.follow(states, 6).carbon_tax.values[5]

@@ -157,7 +157,7 @@ def saver_by_time_iteration(model):
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [Saver(), ByMultiplier()], ids=["complement", "fischer-burmeister"])
 def test_a_users_model_agrees_with_the_endogenous_grid_method(model):
-    solution = eq.solve(model, settings=replace(model.settings(), episodes=6000, width=32))
+    solution = eq.solve(model, settings=replace(model.settings(), episodes=6000, width=32, restart=0.02))
     path = solution.simulate(5000)
     cash = model.gross_return * path.assets.values + np.asarray(model.income)[path.shock.values]
     exact = saver_by_time_iteration(model)(path.shock.values, cash)

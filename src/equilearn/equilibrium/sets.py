@@ -148,6 +148,9 @@ class Complement(FeasibleSet):
     the constraint begins to bind, sits where the smooth function x crosses zero. The Euler equation is monotone
     in x on both sides, so there is no spurious minimum to escape from. With the variable savings and upper the
     cash on hand, upper - variable is consumption and x+ minus the log of the consumed share.
+
+    The network learns fastest where x itself has no kink, that is where it moves about equally fast with the state on
+    both sides of zero: a `scale` of a few times the marginal utility of `upper` (see `economies/olg.py`).
     """
 
     lower: ArrayLike
