@@ -6,6 +6,7 @@ Each part's figures are kept in `docs/benchmarks.json`, so that parts can be mea
 
 import importlib
 import json
+import os
 import platform
 import sys
 import time
@@ -36,10 +37,12 @@ people's programs on other machines, as their authors or our notes have them.
 
 
 def machine() -> str:
-    """Return the processor's name and the number of cores."""
+    """Return the processor's name and the number of cores that the measurement may use."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} x {names[0]}" if names else platform.processor()
+    if not names:
+        return platform.processor()
+    return f"{len(os.sched_getaffinity(0))} of {len(names)} cores of an {names[0]}"
 
 
 def render(store: dict) -> str:
