@@ -30,6 +30,14 @@ def test_soap_turns_with_the_axes():
     assert np.abs(np.einsum("ij,tjk,lk->til", left, adams[0], right) - adams[1]).max() > 0.3
 
 
+@pytest.mark.parametrize(
+    ("shape", "rotated"), [((60, 9), (60, 9)), ((200, 200), (200, 200)), ((236, 96), (0, 96)), ((500, 160), (0, 160))]
+)
+def test_only_the_long_side_of_a_matrix_keeps_its_coordinates(shape, rotated):
+    (axes,) = scale_by_soap().init(jnp.zeros(shape)).axes
+    assert axes.left_basis.shape[0] == rotated[0] and axes.right_basis.shape[0] == rotated[1]
+
+
 def test_soap_is_adam_for_what_is_no_matrix():
     gradients = jax.random.normal(jax.random.key(0), (20, 7))
     ours, theirs = scale_by_soap(0.95, epsilon=1e-8), optax.scale_by_adam(0.95, 0.95, eps=1e-8)

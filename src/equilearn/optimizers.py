@@ -57,7 +57,8 @@ def adam(
 
 
 LARGEST_BASIS = 128
-"""A side of a matrix that is longer than this keeps its own coordinates: the cost of a basis grows with the cube."""
+"""A side of a matrix that is longer than this, and than the other side, keeps its own coordinates: the cost of a basis
+grows with the cube, and a long side is usually that of the outputs, which are variables with a meaning of their own."""
 
 
 class Axes(NamedTuple):
@@ -100,7 +101,8 @@ def scale_by_soap(
 
     def init(parameters: Any) -> SoapState:
         def one(p: Array) -> Axes:
-            m, n = (size if size <= LARGEST_BASIS else 0 for size in (p.shape if p.ndim == 2 else (0, 0)))
+            sides = p.shape if p.ndim == 2 else (0, 0)
+            m, n = (size if size <= max(LARGEST_BASIS, min(sides)) else 0 for size in sides)
             return Axes(
                 jnp.zeros_like(p), jnp.zeros_like(p), jnp.zeros((m, m)), jnp.zeros((n, n)), jnp.eye(m), jnp.eye(n)
             )
