@@ -22,7 +22,7 @@ PARTS = {
     "recipes": "Steps per second on recipes with identical work",
     "generations": "Cost as the number of generations grows",
     "countries": "The international business cycle",
-    "devices": "Several host devices on the same two cores",
+    "devices": "Several host devices on the same cores",
     "genz": "Genz's study against a Keras loop",
     "fashion": "Fashion-MNIST against Keras",
 }
