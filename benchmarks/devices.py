@@ -15,6 +15,6 @@ def measure() -> dict:
     return {
         "columns": ["host devices", "s of learning", "MB", "mean Euler error"],
         "rows": rows,
-        "text": "`equilearn solve olg --episodes 500`, seed 0. The devices share the cores, so this shows what splitting "
-        "costs, not what more hardware gains.",
+        "text": "`equilearn solve olg --episodes 500`, seed 0. The devices share the cores, so this shows what "
+        "splitting costs, not what more hardware gains.",
     }
