@@ -20,8 +20,8 @@ import numpy as np
 import optax
 from jaxtyping import PRNGKeyArray
 
+import equilearn.learn.devices as devices
 from equilearn.errors import UserError
-from equilearn.learn import devices
 from equilearn.learn.checkpoint import load_tree, read_header, save_tree
 from equilearn.learn.episode import Record, Summaries, compiled_call, host_call
 from equilearn.learn.problem import Networks, Problem, World
@@ -80,8 +80,19 @@ def origin(records: dict[str, np.ndarray], first_episode: int) -> str | None:
     return None
 
 
-def _numbers(summaries: Summaries) -> dict[str, dict[str, float]]:
-    return {name: {figure: float(value) for figure, value in figures.items()} for name, figures in summaries.items()}
+def _fetch(
+    made: tuple[LearnState, Record, Summaries],
+) -> tuple[LearnState, dict[str, np.ndarray], dict[str, dict[str, float]]]:
+    """Return what a call made, with record and errors on the host: this waits until the call is done."""
+    state, record, summaries = made
+    errors = {name: {figure: float(value) for figure, value in figures.items()} for name, figures in summaries.items()}
+    return state, {name: np.asarray(values) for name, values in record.items()}, errors
+
+
+def _mean_losses(rows: dict[str, np.ndarray]) -> dict[str, float]:
+    """Return the means of the named losses over the episodes that were run."""
+    active = rows["active"]
+    return {name: float(values[active].mean()) for name, values in rows.items() if name.startswith("loss/")}
 
 
 def _validate(settings: LearnSettings, errors: list[str]) -> None:
@@ -173,9 +184,7 @@ def learn(
                 call = _compile(problem, state, optimizer, settings)
             began = time.perf_counter()
             try:
-                new, records, summaries = call(problem, state)
-                errors = _numbers(summaries)
-                rows = {name: np.asarray(values) for name, values in records.items()}
+                new, rows, errors = _fetch(call(problem, state))
                 so_far.seconds = devices.agreed(so_far.seconds + time.perf_counter() - began)
             except jax.errors.JaxRuntimeError as error:
                 if devices.alone():
@@ -192,14 +201,12 @@ def learn(
                 _validate(settings, list(errors))
             state = _spend(new, so_far.seconds, settings)
             so_far.errors = errors
-            active = rows["active"]
-            losses = {n: float(v[active].mean()) for n, v in rows.items() if n.startswith("loss/")}
             recorder.write(
                 episode=int(state.episode),
                 step=int(state.step),
                 seconds=so_far.seconds,
                 progress=float(state.progress),
-                losses=losses,
+                losses=_mean_losses(rows),
                 errors=errors,
             )
             best = _keep_best(state, so_far, best, settings, written)
