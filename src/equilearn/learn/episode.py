@@ -55,6 +55,7 @@ def learn_on(
     """Take an episode's gradient steps on its data; return the new state and the means of the named losses."""
     batch_key, loss_key = jax.random.split(key)
     indices = batches(jax.tree.leaves(data)[0].shape[0], settings, key=batch_key)
+    data = gather(data)
     steps = indices.shape[0]
     trained, fixed = eqx.partition(state.networks, eqx.is_inexact_array)
 
