@@ -19,6 +19,7 @@ PARTS = {
     "accuracy": "Time to accuracy: the economy with sixty generations",
     "minutes": "How far five minutes go",
     "search": "What was tried",
+    "finish": "The last digits",
     "recipes": "Steps per second on recipes with identical work",
     "generations": "Cost as the number of generations grows",
     "countries": "The international business cycle",

@@ -43,3 +43,16 @@ def cost(*flags: str) -> list:
 def percent(x: float) -> str:
     """Return a share in percent with two significant digits."""
     return f"{100 * x:.2g} %"
+
+
+COLUMNS = ["s of learning", "steps", "mean", "99.9 %", "max"]
+"""What `row` returns after the name."""
+
+
+def row(name: str, solution) -> list:
+    """Return what a solution cost and how accurate its Euler errors are, and print it."""
+    euler = solution.accuracy().summary()["euler"]
+    cells = [name, f"{solution.seconds:.0f}", solution.gradient_steps]
+    cells += [percent(euler[key]) for key in ("mean", "99.9", "max")]
+    print(cells, flush=True)
+    return cells

@@ -58,6 +58,14 @@ def test_supervised_reaches_the_least_squares_solution():
     assert int(run.state.step) == 300 * 4
 
 
+def test_an_optimizer_with_a_line_search_finds_the_minimum_of_whole_batches_in_a_few_steps():
+    problem = regression()
+    settings = LearnSettings(episodes=10, batch_size=512, check_every=10)
+    run = learn(problem, jnp.zeros(3), (), optax.lbfgs(), settings, key=key_of(0))
+    exact = np.linalg.lstsq(np.asarray(problem.x), np.asarray(problem.y), rcond=None)[0]
+    np.testing.assert_allclose(run.state.networks, exact, atol=1e-4)
+
+
 class Game(Problem):
     """Two players: x minimises and y maximises (x - 1)^2 / 2 + x y - (y + 2)^2 / 2."""
 

@@ -45,6 +45,8 @@ ROUNDING = 0.03
 """Rounds the corner between two plans, as a share of what can be consumed."""
 LEAST_SHARE = 0.02
 """Of what can be consumed, in the plans."""
+MOST_GROUPS = 60
+"""Numbers of the distribution that the network sees at most."""
 MULTIPLIER_SLOPE = 4.0
 """Of the multiplier, in units of the marginal utility of cash, in the network's number x where that is negative. Saving
 more lowers the return to saving, so where the limit does not bind, x moves about a fourth as fast with the state as
@@ -197,9 +199,15 @@ class OLG(Model):
             "complementarity": product_error(policy.multiplier, policy.savings - self.limits),
         }
 
-    def features(self, state: State) -> Float[Array, " savers"]:
-        """The network sees the capital of all generations but the newborn, who have none."""
-        return state.capital[1:]
+    def features(self, state: State) -> Float[Array, " groups"]:
+        """The network sees the capital of all generations but the newborn, who have none.
+
+        Where there are more than `MOST_GROUPS`, it sees the means of neighbours, whose capital moves together; what a
+        generation itself has enters its savings through `first_consumption`.
+        """
+        older = self.generations - 1
+        groups = np.array_split(np.eye(older, dtype=np.float32), min(older, MOST_GROUPS))
+        return jnp.asarray(np.stack([group.mean(axis=0) for group in groups])) @ state.capital[1:]
 
     def definitions(self, state: State, policy: Policy) -> dict[str, Array]:
         """Return prices, aggregates, and consumption, income and financial wealth by generation."""

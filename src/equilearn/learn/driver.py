@@ -151,7 +151,8 @@ def learn(
         problem: what to learn from.
         networks: pytree whose inexact arrays are trained.
         world: what `problem.generate` starts from.
-        optimizer: an Optax transformation; it is given `progress`, the spent share of the budget.
+        optimizer: an Optax transformation; it is given `progress`, the spent share of the budget, and what Optax's line
+            searches ask for (`optax.lbfgs`): `value`, `grad` and `value_fn` of the batch.
         settings: how much, how often, until when.
         key: root of all randomness.
         folder: where checkpoints, `metrics.jsonl` and TensorBoard events go; None keeps nothing.

@@ -55,7 +55,7 @@ def learn_on(
     """Take an episode's gradient steps on its data; return the new state and the means of the named losses."""
     batch_key, loss_key = jax.random.split(key)
     indices = batches(jax.tree.leaves(data)[0].shape[0], settings, key=batch_key)
-    data = gather(data)
+    data = gather(data)  # once an episode, so that no step must fetch its batch from other devices
     steps = indices.shape[0]
     trained, fixed = eqx.partition(state.networks, eqx.is_inexact_array)
 
@@ -66,8 +66,22 @@ def learn_on(
         trained, optimizer_state = carry
         index, one_key = inputs
         batch = split_samples(jax.tree.map(lambda leaf: leaf[index], data))
+
+        def again(trained: Networks, progress: Any = None) -> Array:
+            """Return the batch's loss elsewhere, for line searches, which pass on what else they are given."""
+            del progress
+            return loss(trained, batch, one_key)[0]
+
         (value, parts), gradient = jax.value_and_grad(loss, has_aux=True)(trained, batch, one_key)
-        updates, optimizer_state = optimizer.update(gradient, optimizer_state, trained, progress=state.progress)
+        updates, optimizer_state = optimizer.update(
+            gradient,
+            optimizer_state,
+            trained,
+            progress=state.progress,
+            value=value,
+            grad=gradient,
+            value_fn=again,
+        )
         return (optax.apply_updates(trained, updates), optimizer_state), {"loss": value, **parts}
 
     (trained, optimizer_state), losses = jax.lax.scan(
