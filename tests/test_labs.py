@@ -1,8 +1,11 @@
 """Labs at small settings, with shapes enforced: what each one claims must already show."""
 
+import json
+
 import numpy as np
 import pytest
 
+from equilearn import cli
 from equilearn.labs.approximation import Approximation
 from equilearn.labs.borrowing import Borrowing
 from equilearn.labs.classification import Classification
@@ -65,6 +68,21 @@ def test_hidden_units_learn_what_one_neuron_cannot(shared):
     few = result["mnist_200"]
     assert few["1"] < few["5"] < few["20"] + 0.05
     assert result["mnist"]["network, last start"] > result["mnist"]["logistic regression"]
+
+
+def test_a_lab_that_solves_economies_goes_on_from_what_its_folder_holds(tmp_path, capsys):
+    flags = ["--limits", "0", "--episodes", "60", "--paths", "200", "--periods", "2"]
+    assert cli.run(["lab", "borrowing", *flags, "--out", str(tmp_path)]) == 0
+    kept = tmp_path / "runs" / "limit0" / "last.npz"
+    written, whole = kept.stat().st_mtime_ns, json.loads((tmp_path / "result.json").read_text())
+    (tmp_path / "result.json").unlink()
+    capsys.readouterr()
+    assert cli.run(["resume", str(tmp_path)]) == 0
+    assert json.loads((tmp_path / "result.json").read_text()) == whole
+    assert kept.stat().st_mtime_ns == written, "nothing was trained again"
+    (tmp_path / "settings.json").write_text('{"lab": "borrowing", "settings": {"limit": 0}}')
+    assert cli.run(["resume", str(tmp_path)]) == 2
+    assert "has other settings than this version's" in capsys.readouterr().err
 
 
 def test_productivity_moves_consumption_the_right_way_under_every_limit():

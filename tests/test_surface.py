@@ -50,7 +50,7 @@ def test_a_run_folder_holds_what_it_should(run):
     assert any((run / "tensorboard").iterdir())
     result = json.loads((run / "result.json").read_text())
     assert result["problem"] == "olg" and result["outcome"] == "exhausted"
-    assert result["episodes"] == 100 and result["gradient_steps"] == 400 and result["seconds"] > 0
+    assert result["episodes"] == 100 and result["gradient_steps"] == 800 and result["seconds"] > 0
     assert set(result["accuracy"]["euler"]) == {"mean", "max", "0.1", "10", "50", "90", "99", "99.9"}
     assert result["settings"]["model"]["generations"] == 6
     assert result["settings"]["model"]["borrowing_limit"] == -0.1

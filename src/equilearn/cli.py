@@ -21,7 +21,7 @@ commands:
   solve NAME            solve an economy (a name from `equilearn list`), or your own: path/to/model.py:Class
   lab NAME              do an exercise of the course (a name from `equilearn list`)
   list                  what there is to solve and to do
-  resume DIR            go on with an interrupted run
+  resume DIR            go on with an interrupted run or lab
   evaluate DIR          certify a solution anew, on a fresh path
   simulate DIR          simulate a solution and write the labelled paths (NetCDF)
 
@@ -143,9 +143,15 @@ def _lab(arguments: list[str]) -> int:
     )
     command.__doc__ = kind.__doc__
     parsed = _parse(command, f"lab {name}", flags)
-    folder = parsed.out or _new_folder(name)
+    return _do(name, parsed.lab, parsed.out or _new_folder(name))
+
+
+def _do(name: str, lab: Any, folder: Path) -> int:
+    """Do a lab in its folder and print what it found."""
+    from equilearn import labs
+
     print(f"Doing the lab {name}; everything goes to {folder}", flush=True)
-    print(labs.run(name, parsed.lab, folder))
+    print(labs.run(name, lab, folder))
     print(f"Report: {folder / 'report.html'}")
     return 0
 
@@ -265,7 +271,7 @@ def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class ResumeFlags:
-    """Go on with an interrupted run from its last checkpoint."""
+    """Go on with an interrupted run, or a lab, from its last checkpoint."""
 
     model: str | None = None
     """path/to/model.py:Class, for a run of your own model."""
@@ -306,8 +312,11 @@ class SimulateFlags:
 def _resume(arguments: list[str]) -> int:
     folder, flags = _target("resume", arguments, "the run's folder DIR")
     parsed = _parse(ResumeFlags, "resume DIR", [folder] if folder.startswith("-") else flags)
+    from equilearn import labs
     from equilearn.runs import resume
 
+    if lab := labs.stored(Path(folder)):
+        return _do(*lab, Path(folder))
     solution, result = resume(Path(folder), parsed.model)
     return _report(solution, result, Path(folder))
 

@@ -77,10 +77,6 @@ def read_settings(folder: Path) -> dict[str, Any]:
         content = json.loads((folder / SETTINGS).read_text())
     except (OSError, ValueError):
         raise UserError(f"{folder}: is no run folder (no readable {SETTINGS} in it).") from None
-    if isinstance(content, dict) and "lab" in content:
-        raise UserError(
-            f"{folder}: is the folder of a lab; `equilearn lab {content['lab']}` with its flags does it again."
-        )
     if not isinstance(content, dict) or {"problem", "model", "settings", "seed"} - content.keys():
         raise UserError(f"{folder / SETTINGS}: is damaged; start the run anew.")
     return content

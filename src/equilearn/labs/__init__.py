@@ -1,7 +1,7 @@
 """The exercises of the course: settings in, tables and figures out.
 
 A lab is a frozen dataclass whose fields are its settings and whose `run` returns `Findings`. Listing the labs imports
-none of them.
+none of them. Labs that solve economies keep those runs in their folder, so that they resume; the others take seconds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from equilearn.catalogue import describe
 from equilearn.errors import UserError
 
 if TYPE_CHECKING:
+    from equilearn.equilibrium import Model, Solution, SolveSettings
     from equilearn.report import Findings
 
 LABS = {
@@ -62,6 +63,26 @@ class Lab(abc.ABC):
         """Do the exercise; return what it found."""
 
 
+class EconomyLab(Lab):
+    """An exercise that solves economies: its runs are kept in a folder, and resume from there."""
+
+    @abc.abstractmethod
+    def run_in(self, folder: Path | None) -> Findings:
+        """Do the exercise with runs kept in a folder; None keeps nothing."""
+
+    def run(self) -> Findings:
+        """Do the exercise without a folder."""
+        return self.run_in(None)
+
+
+def solve_in(folder: Path | None, name: str, model: Model, settings: SolveSettings, seed: int) -> Solution:
+    """Solve a model; with a folder, keep the run there under its name, and go on with it where it is there already."""
+    from equilearn.equilibrium import solve
+
+    kept = None if folder is None else folder / "runs" / name
+    return solve(model, seed=seed, settings=settings, folder=kept, resume=True)
+
+
 def descriptions() -> dict[str, str]:
     """Return the first line of every lab's docstring, by name, without importing the labs."""
     return describe(LABS, Path(__file__).parent)
@@ -80,7 +101,7 @@ def find(name: str) -> type[Lab]:
 
 
 def run(name: str, lab: Lab, folder: Path) -> Findings:
-    """Run a lab in a new run folder, or anew in its own; write settings, result, figures and report.
+    """Run a lab in a new run folder, or go on in its own; write settings, result, figures and report.
 
     Raises:
         UserError: the folder holds another run, or cannot be written.
@@ -98,6 +119,25 @@ def run(name: str, lab: Lab, folder: Path) -> Findings:
         write_atomically(folder / SETTINGS, text.encode())
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror}).") from None
-    findings = lab.run()
+    findings = lab.run_in(folder) if isinstance(lab, EconomyLab) else lab.run()
     write_findings(folder, name, findings, {"settings": settings["settings"], "versions": versions()})
     return findings
+
+
+def stored(folder: Path) -> tuple[str, Lab] | None:
+    """Return the name and the settings of the lab in a run folder; None where it holds none.
+
+    Raises:
+        UserError: the folder's lab has other settings than this version's.
+    """
+    from equilearn.runs import SETTINGS
+
+    try:
+        content = json.loads((folder / SETTINGS).read_text())
+        name, settings = content["lab"], content["settings"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    try:
+        return name, find(name)(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
+    except (TypeError, AttributeError):
+        raise UserError(f"{folder}: the lab {name} has other settings than this version's; do it anew.") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from matplotlib.figure import Figure
 
 from equilearn.economies.olg import OLG
 from equilearn.economies.olg_figures import means_by_shock
-from equilearn.equilibrium import Solution, solve
+from equilearn.equilibrium import Solution
 from equilearn.errors import UserError
-from equilearn.labs import Lab
+from equilearn.labs import EconomyLab, solve_in
 from equilearn.report import Findings
 from equilearn.report.style import COLOURS, new_figure
 
@@ -30,7 +31,7 @@ SHOCK_NAMES = (
 )
 
 
-class Borrowing(Lab):
+class Borrowing(EconomyLab):
     """Borrowing limits 0, -0.5 and -1 compared: wealth and consumption by age, responses to shocks."""
 
     limits: tuple[float, ...] = (0.0, -0.5, -1.0)
@@ -39,11 +40,11 @@ class Borrowing(Lab):
     """Simulated economies that the responses are averages over (the paper's: 200,000)."""
     periods: int = 25
     """Periods after the shock."""
-    episodes: int = 3500
+    episodes: int = 3000
     """Episodes of training for each limit."""
     seed: int = 0
 
-    def run(self) -> Findings:
+    def run_in(self, folder: Path | None) -> Findings:
         """Solve the economy with each limit, simulate, and shock it."""
         if any(limit > 0 for limit in self.limits):
             raise UserError("borrowing: limits must be at most 0.")
@@ -54,7 +55,7 @@ class Borrowing(Lab):
             "people's capital too. Responses are means over many simulated economies with and without the shock "
             "forced into one period, all other random numbers being the same."
         )
-        solutions = {limit: self._solve(limit) for limit in self.limits}
+        solutions = {limit: self._solve(limit, folder) for limit in self.limits}
         self._accuracy(findings, solutions)
         simulations = {limit: solution.simulate() for limit, solution in solutions.items()}
         findings.heading("Wealth, income and consumption")
@@ -81,9 +82,10 @@ class Borrowing(Lab):
         self._responses(findings, responses)
         return findings
 
-    def _solve(self, limit: float) -> Solution:
+    def _solve(self, limit: float, folder: Path | None) -> Solution:
         model = OLG(borrowing_limit=limit)
-        return solve(model, seed=self.seed, settings=replace(model.settings(), episodes=self.episodes))
+        settings = replace(model.settings(), episodes=self.episodes, targets=())
+        return solve_in(folder, f"limit{limit:g}", model, settings, self.seed)
 
     def _accuracy(self, findings: Findings, solutions: dict[float, Solution]) -> None:
         rows, result = [], {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,9 @@ from equilearn.economies.climate_physics import (
     one_percent_a_year,
     pulse_response,
 )
-from equilearn.equilibrium import Solution, Uncertain, perfect_foresight, solve
+from equilearn.equilibrium import Solution, Uncertain, perfect_foresight
 from equilearn.errors import UserError
-from equilearn.labs import Lab
+from equilearn.labs import EconomyLab, solve_in
 from equilearn.report import Findings
 from equilearn.report.style import COLOURS, new_figure
 
@@ -57,7 +58,7 @@ BOX = {
 """What is not known, and between which bounds; drawn uniformly."""
 
 
-class CarbonTax(Lab):
+class CarbonTax(EconomyLab):
     """Optimal carbon taxation: temperature, tax and social cost of carbon, with the exact path beside."""
 
     variants: tuple[str, ...] = ("CDICE", "CDICE-HadGEM2-ES", "CDICE-GISS-E2-R", "DICE-2016")
@@ -68,7 +69,7 @@ class CarbonTax(Lab):
     """Draws (a power of two) for the Sobol indices of the uncertain parameters."""
     seed: int = 0
 
-    def run(self) -> Findings:
+    def run_in(self, folder: Path | None) -> Findings:
         """Solve every calibration with and without abatement, then for a box of parameters, then with shocks."""
         unknown = [name for name in self.variants if name not in VARIANTS]
         if unknown:
@@ -84,24 +85,24 @@ class CarbonTax(Lab):
             "all emissions are abated. Without uncertainty the problem has an exact answer (stacked-time Newton "
             "iteration on the same equations), which is drawn dashed beside the network's answer."
         )
-        self._calibrations(findings)
+        self._calibrations(findings, folder)
         _physics(findings)
-        self._uncertainty(findings)
-        self._shocks(findings)
+        self._uncertainty(findings, folder)
+        self._shocks(findings, folder)
         return findings
 
-    def _solve(self, model: Any) -> Solution:
-        settings = replace(model.settings(), episodes=self.episodes)
-        return solve(model, seed=self.seed, settings=settings)
+    def _solve(self, model: Any, folder: Path | None, name: str, **changes: Any) -> Solution:
+        settings = replace(model.settings(), episodes=self.episodes, **changes)
+        return solve_in(folder, name, model, settings, self.seed)
 
-    def _calibrations(self, findings: Findings) -> None:
+    def _calibrations(self, findings: Findings, folder: Path | None) -> None:
         findings.heading("Optimal policy and business as usual")
         paths, rows, result = {}, [], {}
         for name in self.variants:
             cycle, temperature = VARIANTS[name]
             for usual in (False, True):
                 model = Climate(carbon_cycle=cycle, temperature=temperature, business_as_usual=usual)
-                solution = self._solve(model)
+                solution = self._solve(model, folder, name + ("-as-usual" if usual else ""))
                 start = model.state_2015()
                 network, exact = solution.follow(start, 286), perfect_foresight(model, start, EXACT_YEARS)
                 case = f"{name}, {'business as usual' if usual else 'optimal'}"
@@ -125,12 +126,11 @@ class CarbonTax(Lab):
             columns, rows,
         )  # fmt: skip
 
-    def _uncertainty(self, findings: Findings) -> None:
+    def _uncertainty(self, findings: Findings, folder: Path | None) -> None:
         findings.heading("What we do not know")
         climate = Climate()
         model = Uncertain(climate, tuple((name, *bounds) for name, bounds in BOX.items()))
-        base = replace(model.settings(), episodes=self.episodes, width=128)
-        solution = solve(model, seed=self.seed, settings=base)
+        solution = self._solve(model, folder, "uncertain", width=128)
         start = climate.state_2015()
 
         def tax(draws: Float[np.ndarray, "parameters draws"]) -> Float[np.ndarray, " draws"]:
@@ -163,10 +163,10 @@ class CarbonTax(Lab):
             "total_order": dict(zip(model.names, map(float, indices.total_order), strict=True)),
         }
 
-    def _shocks(self, findings: Findings) -> None:
+    def _shocks(self, findings: Findings, folder: Path | None) -> None:
         findings.heading("Shocks to productivity")
         model = StochasticClimate()
-        solution = self._solve(model)
+        solution = self._solve(model, folder, "shocks")
         start = model.state_2015()
         many = model.State(*(np.full(1000, x, np.float32) for x in start))  # pyright: ignore[reportArgumentType]
         paths = solution.follow(many, 136, seed=self.seed + 1)
