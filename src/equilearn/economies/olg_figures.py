@@ -79,7 +79,7 @@ def _by_shock(model: OLG, simulation: xr.Dataset) -> Figure:
         for z, row in enumerate(means_by_shock(simulation, name)):
             axis.plot(model.ages, row, color=COLOURS[z % 6], label=f"shock {z + 1}")
             if published:
-                label = "published" if z == 0 else None
+                label = "published" if z == model.shock.states - 1 else None
                 axis.plot(PUBLISHED_AGES, PUBLISHED[name][z], "k+", markersize=6, label=label)
         axis.set(xlabel="age", ylabel=f"mean {name.replace('_', ' ')}")
     axes[0].legend(frameon=False, fontsize=8)
