@@ -17,6 +17,7 @@ from equilearn.runs import versions
 
 PARTS = {
     "accuracy": "Time to accuracy: the economy with sixty generations",
+    "means": "The published means, and how much such means scatter",
     "minutes": "How far five minutes go",
     "search": "What was tried",
     "finish": "The last digits",
