@@ -39,5 +39,6 @@ def measure() -> dict:
         "rows": rows,
         "text": f"`equilearn solve olg`, seed 0, and {PATHS} paths of {PERIODS:,} periods, as long as the published "
         "one. Gaps are relative to the row's largest published mean. Shocks 3 and 4 come in 4 % of the periods each, "
-        "a few at a time, so their means differ from path to path; the published path had more capital than most in both.",
+        "a few at a time, so their means differ from path to path; the published path had more capital than most in "
+        "both.",
     }  # fmt: skip
