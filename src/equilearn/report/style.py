@@ -23,7 +23,7 @@ h1 { margin-bottom: 0; } h2 { margin-top: 2rem; font-size: 1.2rem; } .lead { col
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } .wide { overflow-x: auto; }
-.figures { display: grid; grid-template-columns: repeat(2, 1fr); gap: 1.5rem; align-items: end; }
+.figures { display: grid; grid-template-columns: repeat(2, 1fr); grid-auto-flow: dense; gap: 1.5rem; align-items: end; }
 @media (max-width: 50rem) { .figures { grid-template-columns: 1fr; } }
 figure { margin: 0; } figure.broad { grid-column: 1 / -1; } img { max-width: 100%; }
 caption { caption-side: bottom; color: #555; font-size: .9rem; text-align: left; padding-top: .3rem; }
