@@ -202,14 +202,7 @@ def learn(
                 _validate(settings, list(errors))
             state = _spend(new, so_far.seconds, settings)
             so_far.errors = errors
-            recorder.write(
-                episode=int(state.episode),
-                step=int(state.step),
-                seconds=so_far.seconds,
-                progress=float(state.progress),
-                losses=_mean_losses(rows),
-                errors=errors,
-            )
+            _record(recorder, state, so_far, rows)
             best = _keep_best(state, so_far, best, settings, written)
             outcome, message = _finished(state, so_far, settings)
             if outcome or time.perf_counter() - saved_at > settings.checkpoint_seconds:
@@ -219,6 +212,18 @@ def learn(
         state, so_far.errors = best
     assert outcome is not None and message is not None
     return Run(outcome, devices.here(state), message, so_far.seconds, so_far.errors, recorder.rows)
+
+
+def _record(recorder: Recorder, state: LearnState, so_far: _Progress, rows: dict[str, np.ndarray]) -> None:
+    """Record a check and the episodes before it."""
+    recorder.write(
+        episode=int(state.episode),
+        step=int(state.step),
+        seconds=so_far.seconds,
+        progress=float(state.progress),
+        losses=_mean_losses(rows),
+        errors=so_far.errors,
+    )
 
 
 def _lost_peer(error: Exception, state: LearnState) -> UserError:
