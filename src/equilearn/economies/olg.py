@@ -39,8 +39,8 @@ larger than income. Far below anything that happens in equilibrium (tested)."""
 REPAYMENT_CAPITAL = 0.3
 """Capital per unit of labour at whose prices (highest return, lowest wage) debt must be repayable out of wages."""
 FIRST_RETURN = 1.03
-"""Return on savings in the plans that learning starts from: the mean in the paper's calibration. It matters little: the
-network learns what the plans do not know."""
+"""Return on savings in the plans that learning starts from: the mean in the paper's calibration. The network
+learns what the plans do not know."""
 ROUNDING = 0.03
 """Rounds the corner between two plans, as a share of what can be consumed."""
 LEAST_SHARE = 0.02
