@@ -44,10 +44,13 @@ class Borrowing(EconomyLab):
     """Episodes of training for each limit."""
     seed: int = 0
 
-    def run_in(self, folder: Path | None) -> Findings:
-        """Solve the economy with each limit, simulate, and shock it."""
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if any(limit > 0 for limit in self.limits):
             raise UserError("borrowing: limits must be at most 0.")
+
+    def run_in(self, folder: Path | None) -> Findings:
+        """Solve the economy with each limit, simulate, and shock it."""
         findings = Findings("Sixty generations under tighter and looser limits on debt.")
         findings.text(
             "The same economy is solved with tighter and looser limits on debt. Wages rise until middle age, so the "
