@@ -120,7 +120,8 @@ class Projected(OLG):
 
     def _interval(self, state):
         cash = self.cash(state)[:-1]
-        share = 1 - jnp.clip(self.first_consumption(state) / (cash - self.limits), LEAST_SHARE, 0.99)
+        consumption = self.first_consumption(cash, self.prices(state)[1])
+        share = 1 - jnp.clip(consumption / (cash - self.limits), LEAST_SHARE, 0.99)
         return Interval(self.limits, cash, start=share)
 
     def _value(self, expect):

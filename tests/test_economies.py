@@ -137,8 +137,8 @@ def test_learning_starts_from_plans_that_spend_all_wealth():
     """Follow the plans of one generation with certain wages and returns: what is left at the end is nothing."""
     model = OLG(generations=7, borrowing_limit=-0.2)
     state = model.State(jnp.asarray(1), jnp.asarray([0.0, -0.05, 0.1, 0.3, 0.5, 0.4, 0.2]))
-    consumption, cash = np.asarray(model.first_consumption(state), float), np.asarray(model.cash(state), float)
-    wage, growth = float(model.prices(state)[1]), (0.95 * FIRST_RETURN) ** 0.5
+    cash, wage, growth = model.cash(state), model.prices(state)[1], (0.95 * FIRST_RETURN) ** 0.5
+    consumption = np.asarray(model.first_consumption(cash[:-1], wage), float)
     for age in range(6):
         wealth = [cash[age] - consumption[age], cash[age] - consumption[age]]
         for later in range(age + 1, 7):  # consumption grows at the same rate in both plans

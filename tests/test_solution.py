@@ -95,7 +95,7 @@ def test_an_impulse_of_a_chain_is_an_index_of_it(olg):
 
 def test_the_same_seed_gives_the_same_solution_and_another_another():
     one, same, other = (eq.solve(BrockMirman(), settings=QUICK, seed=s) for s in (5, 5, 6))
-    weights = [s.policy_function.network.layers[0].weight for s in (one, same, other)]
+    weights = [s.policy_function.network.weights[0] for s in (one, same, other)]
     assert jnp.array_equal(weights[0], weights[1])
     assert not jnp.array_equal(weights[0], weights[2])
 

@@ -157,19 +157,19 @@ class OLG(Model):
 
         Learning starts from what someone with a simple plan would consume (`first_consumption`).
         """
-        cash, width = self.cash(state)[:-1], self.cash(state)[:-1] - self.limits
-        start = 1 - jnp.maximum(self.first_consumption(state) / width, LEAST_SHARE)
+        cash = self.cash(state)[:-1]
+        width = cash - self.limits
+        start = 1 - jnp.maximum(self.first_consumption(cash, self.prices(state)[1]) / width, LEAST_SHARE)
         scale = MULTIPLIER_SLOPE * power(width, -self.risk_aversion)
         return {"savings": Complement(self.limits, cash, scale=scale, start=start)}
 
-    def first_consumption(self, state: State) -> Float[Array, " savers"]:
-        """Return the consumption of savers who expect today's wage and a certain return for ever.
+    def first_consumption(self, cash: Float[Array, " savers"], wage: Float[Array, ""]) -> Float[Array, " savers"]:
+        """Return the consumption of savers who have this cash and expect today's wage and a certain return for ever.
 
         They spread what they have and earn over the rest of their lives, or over this period and the next where that
         is less (whom the limit keeps from borrowing plans no further). More than cash less the limit means that the
         limit binds.
         """
-        cash, wage = self.cash(state)[:-1], self.prices(state)[1]
         labour, limits, periods = self.labour, np.append(self.limits, 0.0), np.arange(self.generations)
         growth = (self.discount * FIRST_RETURN) ** (1 / self.risk_aversion) / FIRST_RETURN
         spread = jnp.cumsum(growth ** jnp.asarray(periods, jnp.float32))[:0:-1]
