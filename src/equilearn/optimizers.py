@@ -155,17 +155,22 @@ def _refresh(one: Axes, gradient: Array, count: Array, decay: float, every: int)
         )
         return new, order
 
-    def renew() -> Axes:
-        new = one
-        if one.left.size:
-            left, rows = basis(one.left, one.left_basis)
-            new = new._replace(left_basis=left, second=new.second[rows])
-        if one.right.size:
-            right, columns = basis(one.right, one.right_basis)
-            new = new._replace(right_basis=right, second=new.second[:, columns])
-        return new
+    def renew() -> tuple[Array, Array, Array]:
+        second, left, right = keep()
+        if left.size:
+            left, rows = basis(one.left, left)
+            second = second[rows]
+        if right.size:
+            right, columns = basis(one.right, right)
+            second = second[:, columns]
+        return second, left, right
 
-    return jax.lax.cond((count == 1) | (count % every == 0), renew, lambda: one)
+    def keep() -> tuple[Array, Array, Array]:
+        return one.second, one.left_basis, one.right_basis
+
+    # What a conditional returns is copied in every step, so it returns only what a new basis changes.
+    second, left, right = jax.lax.cond((count == 1) | (count % every == 0), renew, keep)
+    return one._replace(second=second, left_basis=left, right_basis=right)
 
 
 def soap(
