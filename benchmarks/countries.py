@@ -15,7 +15,7 @@ def measure() -> dict:
     return {
         "columns": ["equilearn solve", *COST],
         "rows": [[" ".join(flags), *cost(*flags)] for flags in CASES],
-        "text": "Default settings, seed 0, but for fifty countries 600 episodes instead of 4000. A state has 2 N numbers, "
-        "and an expectation 2 N nodes (Stroud's rule of degree three). Euler errors on 10,000 fresh "
+        "text": "Default settings, seed 0, but for fifty countries 600 episodes instead of 4000. A state has 2 N "
+        "numbers, and an expectation 2 N nodes (Stroud's rule of degree three). Euler errors on 10,000 fresh "
         "periods.",
     }

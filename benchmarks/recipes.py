@@ -135,6 +135,6 @@ def measure() -> dict:
         "text": f"Simulation and Adam included, compilation not. Peak: {again / 1e9:.0f} GFLOP/s in single-precision "
         "products of 3000 x 3000 matrices (the best of NumPy and JAX, in the same run). *Theirs*: the authors' "
         "TensorFlow programs, training alone, on two cores of another machine. Five times their W4 would be "
-        f"{5 * THEIRS['W4'] * work(small, 512) / again:.0%} of this peak, in products with sides of 5 to 100. W3's log10 "
-        f"cost before training is {initial_cost():.3f} (published: 7.14).",
+        f"{5 * THEIRS['W4'] * work(small, 512) / again:.0%} of this peak, in products with sides of 5 to 100. W3's "
+        f"log10 cost before training is {initial_cost():.3f} (published: 7.14).",
     }
