@@ -246,4 +246,4 @@ class IrreversibleIRBC(IRBC):
 
     def settings(self) -> SolveSettings:
         """Return settings found by measurement: investment has a kink."""
-        return SolveSettings(episodes=4000, restart=0.01, width=96, steepness=3.0)
+        return SolveSettings(episodes=4000, restart=0.01, width=96, depth=3, steepness=3.0)
