@@ -46,8 +46,8 @@ def test_one_device_four_devices_and_two_processes_give_the_same_run_up_to_round
         assert process.returncode == 0, output
     one = first_rows(tmp_path / "one")
     for name in ("four", "two"):
-        for reference, row in zip(one, first_rows(tmp_path / name), strict=True):
-            assert row["loss/loss"] == pytest.approx(reference["loss/loss"], rel=1e-3)
+        for reference, row, bound in zip(one, first_rows(tmp_path / name), (1e-4, 1e-2), strict=True):
+            assert row["loss/loss"] == pytest.approx(reference["loss/loss"], rel=bound)
         assert row["loss/loss"] != first_rows(tmp_path / name)[0]["loss/loss"]
         assert first_rows(tmp_path / name)[0]["loss/euler"] == pytest.approx(one[0]["loss/euler"], rel=1e-4)
         assert (tmp_path / name / "result.json").exists()
