@@ -35,7 +35,7 @@ def first_rows(folder):
 @pytest.mark.slow
 def test_one_device_four_devices_and_two_processes_give_the_same_run_up_to_rounding(tmp_path):
     """The losses of the first steps agree to rounding; later steps magnify it, as they do any other difference."""
-    flags = [*SOLVE, "--episodes", "2", "--out"]
+    flags = [*SOLVE, "--episodes", "2", "--batch-size", "512", "--out"]  # two steps an episode
     four = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
     for name, environment in (("one", os.environ), ("four", four)):
         subprocess.run([*COMMAND, *flags, str(tmp_path / name)], check=True, capture_output=True, env=environment)
@@ -46,8 +46,8 @@ def test_one_device_four_devices_and_two_processes_give_the_same_run_up_to_round
         assert process.returncode == 0, output
     one = first_rows(tmp_path / "one")
     for name in ("four", "two"):
-        for reference, row, bound in zip(one, first_rows(tmp_path / name), (1e-4, 1e-2), strict=True):
-            assert row["loss/loss"] == pytest.approx(reference["loss/loss"], rel=bound)
+        for reference, row in zip(one, first_rows(tmp_path / name), strict=True):
+            assert row["loss/loss"] == pytest.approx(reference["loss/loss"], rel=1e-3)
         assert row["loss/loss"] != first_rows(tmp_path / name)[0]["loss/loss"]
         assert first_rows(tmp_path / name)[0]["loss/euler"] == pytest.approx(one[0]["loss/euler"], rel=1e-4)
         assert (tmp_path / name / "result.json").exists()
