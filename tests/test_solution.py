@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,6 +31,17 @@ def test_a_loaded_solution_is_the_same_function_of_the_same_parameters(olg, tmp_
     a, b = olg.simulate(200, burn_in=20), back.simulate(200, burn_in=20)
     assert a.equals(b)
     assert olg.accuracy(50, burn_in=5).summary() == back.accuracy(50, burn_in=5).summary()
+
+
+def test_a_path_that_leaves_what_was_learnt_is_named(olg):
+    accuracy = olg.accuracy(50, burn_in=5)
+    assert accuracy.outside == 0.0 and "outside" not in str(accuracy)
+    scaling = olg.policy_function.scaling
+    moved = eqx.tree_at(lambda s: s.mean, scaling, scaling.mean + 100 * scaling.spread)
+    elsewhere = replace(olg, policy_function=eqx.tree_at(lambda p: p.scaling, olg.policy_function, moved))
+    accuracy = elsewhere.accuracy(50, burn_in=5)
+    assert accuracy.outside == 1.0
+    assert "100 % of the path lies far outside" in str(accuracy) and "restart" in str(accuracy)
 
 
 def test_nested_parameters_survive(tmp_path):

@@ -252,7 +252,7 @@ def _new_folder(target: str) -> Path:
 
 
 def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
-    from equilearn.equilibrium.accuracy import table
+    from equilearn.equilibrium.accuracy import lost, table
     from equilearn.learn import Outcome
 
     code = 1 if solution.outcome is Outcome.DIVERGED else 0
@@ -265,6 +265,8 @@ def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
     )
     print("Errors on 10,000 fresh periods:")
     print(table(result["accuracy"]))
+    if result["outside"]:
+        print(lost(result["outside"]))
     print(f"Report: {folder / 'report.html'}")
     return code
 

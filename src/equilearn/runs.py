@@ -125,6 +125,7 @@ def finish(problem: str, solution: Solution, folder: Path) -> tuple[Solution, di
         "episodes": solution.episodes,
         "gradient_steps": solution.gradient_steps,
         "accuracy": accuracy.summary(),
+        "outside": accuracy.outside,
         "settings": json.loads((folder / SETTINGS).read_text()),
         "versions": versions(),
     }

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from equilearn.equilibrium.model import PolicyFunction
 from equilearn.equilibrium.problem import errors_on
@@ -23,11 +25,19 @@ PERCENTILES = (0.1, 10.0, 50.0, 90.0, 99.0, 99.9)
 _errors_on = eqx.filter_jit(errors_on)
 
 
+@eqx.filter_jit
+def _outside(policy: PolicyFunction, states: Any) -> Array:
+    return jnp.mean(jax.vmap(lambda state: policy.scaling.blind(policy.model.features(state)))(states))
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """Absolute errors of every equation, one row a simulated state."""
 
     errors: Mapping[str, Float[np.ndarray, "states ..."]]
+    outside: float = 0.0
+    """Share of the states, in [0, 1], that lie so far from all that the network learnt from that it cannot tell them
+    apart."""
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Return, for every error, mean, max and the percentiles 0.1, 10, 50, 90, 99 and 99.9."""
@@ -39,8 +49,8 @@ class Accuracy:
         return rows
 
     def __str__(self) -> str:
-        """Return the summary as a table."""
-        return table(self.summary())
+        """Return the summary as a table, with a warning where the path left what was learnt."""
+        return "\n".join([table(self.summary()), *([lost(self.outside)] if self.outside else [])])
 
 
 def table(summary: Mapping[str, Mapping[str, float]]) -> str:
@@ -54,6 +64,16 @@ def table(summary: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join([head, *lines])
 
 
+def lost(outside: float) -> str:
+    """Return what it means, and what to do, where this share of a path lies outside what was learnt."""
+    return (
+        f"{100 * outside:.3g} % of the path lies far outside all that the network learnt from: on its way from the "
+        "initial state the economy met what the network never saw, or had forgotten. Let paths start again while "
+        "learning (the setting `restart`, a small probability), or begin nearer to what is usual (`initial`)."
+    )
+
+
 def accuracy_on(policy: PolicyFunction, states: Any) -> Accuracy:
     """Return the absolute errors in the given states (leading axis: states)."""
-    return Accuracy({name: np.abs(np.asarray(e)) for name, e in _errors_on(policy, states).items()})
+    errors = {name: np.abs(np.asarray(e)) for name, e in _errors_on(policy, states).items()}
+    return Accuracy(errors, float(_outside(policy, states)))

@@ -36,8 +36,9 @@ class SolveSettings(LearnSettings):
     """Share of the paths whose shocks are drawn from a flatter distribution, so that rare states are learnt too."""
     restart: float = 0.0
     """Probability per period that a path starts again from an initial state. Models without shocks need it, and
-    models whose states move slowly, whose economies could else stay wherever an early policy took them. The
-    certificate's path restarts only where there are no shocks, or where time is a state."""
+    models whose states move slowly: their economies could else stay wherever an early policy took them, and a long
+    run could forget the way from the initial state, where the certificate's path begins. That path restarts only
+    where there are no shocks, or where time is a state."""
     check_periods: int = 8
     """Fresh periods per check on each path that follows the model's own shocks."""
 

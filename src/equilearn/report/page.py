@@ -12,7 +12,7 @@ from jinja2 import Environment
 from matplotlib.figure import Figure
 
 from equilearn.equilibrium import Accuracy, Solution
-from equilearn.equilibrium.accuracy import PERCENTILES
+from equilearn.equilibrium.accuracy import PERCENTILES, lost
 from equilearn.learn import Outcome, Target
 from equilearn.learn.checkpoint import write_atomically
 from equilearn.report.figures import error_distribution, paths, training
@@ -66,6 +66,8 @@ def verdict(solution: Solution, accuracy: Accuracy) -> tuple[bool, str, list[str
             if (bound := getattr(target, key)) < float("inf")
         )
         reasons.append(f"{name}: {listed}{'' if met else ': NOT within its bounds'}.")
+    if accuracy.outside:
+        reasons.append(lost(accuracy.outside))
     words = (
         "Accurate: the errors are small on the whole simulated path."
         if good
