@@ -264,9 +264,7 @@ def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
         f"{solution.seconds:.1f} s of learning"
     )
     print("Errors on 10,000 fresh periods:")
-    print(table(result["accuracy"]))
-    if result["outside"]:
-        print(lost(result["outside"]))
+    print("\n".join([table(result["accuracy"]), *lost(result["outside"])]))
     print(f"Report: {folder / 'report.html'}")
     return code
 

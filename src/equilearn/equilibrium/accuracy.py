@@ -21,6 +21,8 @@ from equilearn.equilibrium.model import PolicyFunction
 from equilearn.equilibrium.problem import errors_on
 
 PERCENTILES = (0.1, 10.0, 50.0, 90.0, 99.0, 99.9)
+LOST = 0.1
+"""A path of which at least this share lies outside what was learnt is called lost."""
 
 _errors_on = eqx.filter_jit(errors_on)
 
@@ -50,7 +52,7 @@ class Accuracy:
 
     def __str__(self) -> str:
         """Return the summary as a table, with a warning where the path left what was learnt."""
-        return "\n".join([table(self.summary()), *([lost(self.outside)] if self.outside else [])])
+        return "\n".join([table(self.summary()), *lost(self.outside)])
 
 
 def table(summary: Mapping[str, Mapping[str, float]]) -> str:
@@ -64,13 +66,18 @@ def table(summary: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join([head, *lines])
 
 
-def lost(outside: float) -> str:
-    """Return what it means, and what to do, where this share of a path lies outside what was learnt."""
-    return (
+def lost(outside: float) -> list[str]:
+    """Return in words what it means, and what to do, that this share of a path lies outside what was learnt.
+
+    Nothing is said of a few extreme periods; a lost path hardly ever comes back.
+    """
+    if outside < LOST:
+        return []
+    return [
         f"{100 * outside:.3g} % of the path lies far outside all that the network learnt from: on its way from the "
         "initial state the economy met what the network never saw, or had forgotten. Let paths start again while "
         "learning (the setting `restart`, a small probability), or begin nearer to what is usual (`initial`)."
-    )
+    ]
 
 
 def accuracy_on(policy: PolicyFunction, states: Any) -> Accuracy:

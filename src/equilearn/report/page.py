@@ -66,8 +66,7 @@ def verdict(solution: Solution, accuracy: Accuracy) -> tuple[bool, str, list[str
             if (bound := getattr(target, key)) < float("inf")
         )
         reasons.append(f"{name}: {listed}{'' if met else ': NOT within its bounds'}.")
-    if accuracy.outside:
-        reasons.append(lost(accuracy.outside))
+    reasons += lost(accuracy.outside)
     words = (
         "Accurate: the errors are small on the whole simulated path."
         if good
