@@ -111,7 +111,7 @@ WRONG_MODELS = {
         "Broken.errors: raised AttributeError",
     ),
     "mutable parameter": (
-        lambda: broken(__annotations__={"numbers": object}, numbers=())(numbers=[1]),
+        lambda: broken(__annotations__={"numbers": object}, numbers=())(numbers={1: 2}),
         "a parameter is mutable",
     ),
     "rows": (lambda: broken(shock=eq.MarkovChain(((0.5, 0.6), (0.5, 0.5)))), "row 0 of transition sums to 1.1"),
@@ -135,7 +135,7 @@ def test_the_correct_model_behind_the_broken_ones_is_solved():
 
 def test_a_mutable_default_is_named_when_the_class_is_written():
     with pytest.raises(eq.UserError, match="Bad: mutable default"):
-        type("Bad", (eq.Model,), {"__annotations__": {"numbers": list}, "numbers": []})
+        type("Bad", (eq.Model,), {"__annotations__": {"numbers": dict}, "numbers": {}})
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_blended_scaling_is_that_of_the_mixture():
     a, b = jax.random.normal(keys[0], (3000, 2)), 3 + 2 * jax.random.normal(keys[1], (1000, 2))
     both, blend = Scaling.of(jnp.concatenate([a, b])), Scaling.of(a).blend(Scaling.of(b), 0.25)
     np.testing.assert_allclose(blend.mean, both.mean, rtol=1e-4)
-    np.testing.assert_allclose(blend.square, both.square, rtol=1e-4)
+    np.testing.assert_allclose(blend.deviation, both.deviation, rtol=1e-4)
 
 
 def test_the_loss_sees_small_errors_as_they_are_and_no_error_saturates():

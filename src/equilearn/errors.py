@@ -3,3 +3,9 @@
 
 class UserError(ValueError):
     """Something the user gave (a flag, a file, a model) is wrong; the message says what, where and what to do."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an exception says, for a message of one line."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else ""

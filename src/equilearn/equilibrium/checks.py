@@ -37,7 +37,7 @@ def check_model(model: Any) -> tuple[str, ...]:
     try:
         hash(model)
     except TypeError as error:
-        raise UserError(f"{model.name}: a parameter is mutable ({error}); use tuples instead of lists.") from None
+        raise UserError(f"{model.name}: a parameter is mutable ({error}); use numbers, texts and tuples.") from None
     return _check(model)
 
 

@@ -74,7 +74,7 @@ class _Stack:
             """Return errors and law of motion of one period; x and y are today's and tomorrow's (state, policy)."""
             state, policy = self._split(x)
             following, then = self._split(y)
-            zero = model.shock.mean(shock_of(state))
+            zero = model.process(state).mean(shock_of(state))
             errors = model.errors(state, policy, lambda f: f(following, then))
             moved = jax.flatten_util.ravel_pytree(model.transition(state, policy, zero))[0]
             equations = jnp.concatenate([jnp.ravel(e) for e in errors.values()])
@@ -100,14 +100,16 @@ class _Stack:
 
         def step(state: Any, _: None) -> tuple[Any, Any]:
             policy = assemble(model, state, raw)
-            return model.transition(state, policy, model.shock.mean(shock_of(state))), self._join(state, policy)
+            return model.transition(state, policy, model.process(state).mean(shock_of(state))), self._join(
+                state, policy
+            )
 
         return np.asarray(jax.jit(lambda s: jax.lax.scan(step, s, length=self.periods))(self.start)[1])
 
     def _following(self, path: Float[np.ndarray, "periods n"]) -> Float[np.ndarray, "periods n"]:
         """Return every period's successor; after the last, its policy again at the state it leads to."""
         state, policy = self._split(jnp.asarray(path[-1]))
-        zero = self.model.shock.mean(shock_of(state))
+        zero = self.model.process(state).mean(shock_of(state))
         after = jax.flatten_util.ravel_pytree(self.model.transition(state, policy, zero))[0]
         return np.concatenate([path[1:], np.concatenate([np.asarray(after), path[-1, self.states :]])[None]])
 

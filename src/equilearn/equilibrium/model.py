@@ -20,6 +20,9 @@ f(next state, next policy).
 from __future__ import annotations
 
 import abc
+import dataclasses
+import functools
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, dataclass_transform
@@ -33,9 +36,10 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from equilearn.equilibrium.sets import FeasibleSet
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.shocks import Deterministic, MarkovChain, Shock
-from equilearn.errors import UserError
+from equilearn.errors import UserError, first_line
 from equilearn.learn import Target
 from equilearn.networks import MLP, Scaling
+from equilearn.parameters import given_fields, plain_defaults
 
 Expect = Callable[[Callable[[Any, Any], Any]], Any]
 """Conditional expectation of a function of next period's state and policy."""
@@ -53,6 +57,8 @@ class Model(abc.ABC):
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
+        plain_defaults(cls)
+        own = "__init__" in cls.__dict__
         try:
             dataclass(frozen=True, kw_only=True)(cls)
         except (TypeError, ValueError) as error:
@@ -60,11 +66,26 @@ class Model(abc.ABC):
                 f"{cls.__name__}: {error}. Parameters are fields with a type and an immutable default: numbers, "
                 "tuples, shocks."
             ) from None
+        _check_fields(cls)
+        if not own:
+            cls.__init__ = _in_plain_form(cls, cls.__init__)
+
+    def __new__(cls, *arguments: Any, **given: Any) -> Any:
+        """Return a new model, unless a method that every model must have is missing."""
+        if missing := sorted(getattr(cls, "__abstractmethods__", ())):
+            raise UserError(f"{cls.__name__}: define the method{'s' * (len(missing) > 1)} {', '.join(missing)}.")
+        del arguments, given
+        return super().__new__(cls)
 
     @property
     def name(self) -> str:
         """Name of the model's class."""
         return type(self).__name__
+
+    def process(self, state: Any) -> Shock:
+        """Return the shock as it moves in a state: `shock`, unless its parameters are states (`Uncertain`)."""
+        del state
+        return self.shock
 
     @abc.abstractmethod
     def initial(self, key: PRNGKeyArray) -> Any:
@@ -102,8 +123,13 @@ class Model(abc.ABC):
         return {}
 
     def settings(self) -> SolveSettings:
-        """Return the settings that solve this model well."""
-        return SolveSettings()
+        """Return the settings that solve this model well.
+
+        Where a chain leaves some of its states for good, paths start again now and then: the way there would be
+        forgotten.
+        """
+        stays = not isinstance(self.shock, MarkovChain) or self.shock.irreducible
+        return SolveSettings(restart=0.0 if stays else 0.02)
 
     def required(self) -> tuple[Target, ...]:
         """Return the bounds that the certificate must meet for the report to call the solution accurate."""
@@ -113,6 +139,55 @@ class Model(abc.ABC):
         """Return the model's own figures for the report, by title; see `equilearn.report`."""
         del solution, simulation, errors
         return {}
+
+
+def _check_fields(kind: type) -> None:
+    """Check that a class changes its parameters in a way that reaches its instances.
+
+    Raises:
+        UserError: a name stands for a parameter and for something else.
+    """
+    for field in dataclasses.fields(kind):  # pyright: ignore[reportArgumentType]
+        name = f"{kind.__name__}.{field.name}"
+        if field.name not in ("shock", "ergodic") and hasattr(Model, field.name):
+            raise UserError(f"{name}: every model has something else of that name; call the parameter otherwise.")
+        stands = inspect.getattr_static(kind, field.name, field.default)
+        if field.default is dataclasses.MISSING or stands is field.default:
+            continue
+        if callable(stands) or isinstance(stands, property):
+            raise UserError(f"{name}: is a parameter of the class this one derives from; no method can replace it.")
+        if not _same(stands, field.default):
+            raise UserError(
+                f"{name}: write `{field.name}: {_type_name(field.default)} = {stands!r}`; without a type the "
+                f"parameter keeps its old value, {field.default!r}."
+            )
+
+
+def _same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other)
+
+
+def _type_name(value: Any) -> str:
+    return "tuple" if isinstance(value, tuple) else type(value).__name__
+
+
+def _in_plain_form(kind: type, initialise: Callable[..., None]) -> Callable[..., None]:
+    """Return a dataclass's `__init__` that brings what it is given to plain form first; see `parameters`."""
+
+    @functools.wraps(initialise)
+    def wrapped(self: Any, *unnamed: Any, **given: Any) -> None:
+        if unnamed:
+            raise UserError(f"{kind.__name__}: give parameters by name, like {kind.__name__}(discount=0.9).")
+        _check_fields(kind)
+        values = given_fields(kind, given)
+        try:
+            initialise(self, **values)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"{kind.__name__}: raised {type(error).__name__}: {first_line(error)}") from error
+
+    return wrapped
 
 
 class PolicyFunction(eqx.Module):
@@ -160,7 +235,7 @@ def expectation(policy: PolicyFunction, state: Any, decision: Any) -> Expect:
     does not depend on next period's shock is computed once.
     """
     model = policy.model
-    values, probabilities = model.shock.nodes(shock_of(state))
+    values, probabilities = model.process(state).nodes(shock_of(state))
 
     def expect(function: Callable[[Any, Any], Any]) -> PyTree[Array]:
         def at(shock: Array) -> PyTree[Array]:

@@ -55,7 +55,7 @@ class EquilibriumProblem(Problem):
         states = initial_states(self.model, self.settings.paths, key=start_key)
         features = jax.vmap(self.model.features)(states)
         first = Scaling.of(features)
-        wide = Scaling(first.mean, first.square + (0.3 * first.mean) ** 2)
+        wide = Scaling(first.mean, jnp.hypot(first.deviation, 0.3 * first.mean))
         policy = PolicyFunction(network, wide, self.model)
         _, path = simulate_paths(policy, states, 20, key=path_key)
         return Economies(

@@ -22,6 +22,7 @@ from numpy import ndarray
 from scipy.stats import norm, qmc
 
 from equilearn.errors import UserError
+from equilearn.parameters import fit_fields
 
 MAXIMUM_NODES = 100_000
 
@@ -39,16 +40,19 @@ class GaussHermite(Rule):
     """Gauss-Hermite rule in each dimension, and the product of them."""
 
     points: int = 5
-    """Points per dimension."""
+    """Points per dimension, at most 100."""
+
+    def __post_init__(self) -> None:
+        fit_fields(self)
+        if not 1 <= self.points <= 100:
+            raise UserError(f"GaussHermite: points must be between 1 and 100, not {self.points}.")
 
     def nodes(self, dimension: int) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
         """Return the product rule's nodes and weights.
 
         Raises:
-            UserError: points is below 1, or the product has more than 100,000 nodes.
+            UserError: the product has more than 100,000 nodes.
         """
-        if self.points < 1:
-            raise UserError(f"GaussHermite: points must be at least 1, not {self.points}.")
         if self.points**dimension > MAXIMUM_NODES:
             raise UserError(
                 f"GaussHermite: {self.points} points in {dimension} dimensions are "
@@ -67,17 +71,16 @@ class Monomial(Rule):
     degree: int = 3
     """3 or 5."""
 
-    def nodes(self, dimension: int) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
-        """Return the rule's nodes and weights.
+    def __post_init__(self) -> None:
+        fit_fields(self)
+        if self.degree not in (3, 5):
+            raise UserError(f"Monomial: degree must be 3 or 5, not {self.degree}.")
 
-        Raises:
-            UserError: the degree is neither 3 nor 5.
-        """
+    def nodes(self, dimension: int) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
+        """Return the rule's nodes and weights."""
         d, axes = dimension, np.vstack([np.eye(dimension), -np.eye(dimension)])
         if self.degree == 3:
             return np.sqrt(d) * axes, np.full(2 * d, 1 / (2 * d))
-        if self.degree != 5:
-            raise UserError(f"Monomial: degree must be 3 or 5, not {self.degree}.")
         pairs = [
             s * np.eye(d)[i] + t * np.eye(d)[j]
             for i, j in itertools.combinations(range(d), 2)
@@ -105,14 +108,15 @@ class QuasiMonteCarlo(Rule):
     """Number of nodes, a power of two."""
     seed: int = 0
 
-    def nodes(self, dimension: int) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
-        """Return the rule's nodes and weights.
+    def __post_init__(self) -> None:
+        fit_fields(self)
+        if self.points not in [2**k for k in range(MAXIMUM_NODES.bit_length())]:
+            raise UserError(f"QuasiMonteCarlo: points must be a power of two up to 65,536, not {self.points}.")
+        if self.seed < 0:
+            raise UserError(f"QuasiMonteCarlo: seed must be at least 0, not {self.seed}.")
 
-        Raises:
-            UserError: points is not a power of two.
-        """
+    def nodes(self, dimension: int) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
+        """Return the rule's nodes and weights."""
         exponent = self.points.bit_length() - 1
-        if self.points < 1 or self.points != 2**exponent:
-            raise UserError(f"QuasiMonteCarlo: points must be a power of two, not {self.points}.")
         uniform = qmc.Sobol(dimension, rng=np.random.default_rng(self.seed)).random_base2(exponent)
         return norm.ppf(uniform), np.full(self.points, 1 / self.points)

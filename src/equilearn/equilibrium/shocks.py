@@ -11,16 +11,22 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from equilearn.equilibrium.quadrature import GaussHermite, Rule
 from equilearn.errors import UserError
+from equilearn.parameters import fit_fields, traced
 
 Matrix = tuple[tuple[float, ...], ...]
+ROW_TOLERANCE = 1e-5
+"""How far from one a row of probabilities may sum: single precision, or six decimals."""
+EXACT = 1e-12
+"""Rows that sum to one as well as double precision can are left as they are."""
 
 
 class Shock(abc.ABC):
@@ -82,24 +88,23 @@ class MarkovChain(Shock):
     """Row-stochastic matrix: entry (i, j) is the probability of going from i to j."""
 
     def __post_init__(self) -> None:
-        try:
-            matrix = np.asarray(self.transition, dtype=float)
-        except (TypeError, ValueError):
-            raise UserError("MarkovChain: transition must be a square matrix of numbers.") from None
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-            raise UserError(f"MarkovChain: transition must be a square matrix, not of shape {matrix.shape}.")
+        matrix = _square("MarkovChain", "transition", self.transition)
         if not np.all(np.isfinite(matrix)) or np.any(matrix < 0):
             raise UserError("MarkovChain: transition has entries that are negative or not finite.")
         for row, total in enumerate(matrix.sum(axis=1)):
-            if abs(total - 1) > 1e-8:
+            if abs(total - 1) > _precision(self.transition):
                 raise UserError(
                     f"MarkovChain: row {row} of transition sums to {total:.8g}, not to one. Rows are 'from', "
                     "columns 'to'; transpose the matrix if its columns sum to one."
                 )
+        fit_fields(self)
+        rows = tuple(row if abs(sum(row) - 1) < EXACT else _shares(row) for row in self.transition)
+        object.__setattr__(self, "transition", rows)
 
     @staticmethod
     def product(slow: Matrix, fast: Matrix) -> MarkovChain:
         """Return the joint chain of two independent ones; the index is slow * (states of fast) + fast."""
+        slow, fast = (MarkovChain(matrix).transition for matrix in (slow, fast))
         joint = np.kron(np.asarray(slow, float), np.asarray(fast, float))
         return MarkovChain(tuple(tuple(float(p) for p in row) for row in joint))
 
@@ -112,6 +117,25 @@ class MarkovChain(Shock):
     def initial(self) -> Int[Array, ""]:
         """State 0."""
         return jnp.zeros((), jnp.int32)
+
+    @property
+    def reachable(self) -> Bool[np.ndarray, "states states"]:
+        """Whether the chain can come from state i to state j in some number of periods (i itself in none)."""
+        matrix = np.asarray(self.transition, float)
+        reach = np.eye(self.states, dtype=bool) | (matrix > 0)
+        for _ in range(self.states.bit_length()):
+            reach = reach @ reach
+        return reach
+
+    @property
+    def recurrent(self) -> Bool[np.ndarray, " states"]:
+        """Whether the chain comes back to a state for certain; the others are left for good some day."""
+        return np.all(self.reachable <= self.reachable.T, axis=1)
+
+    @property
+    def irreducible(self) -> bool:
+        """Whether every state can be reached from every other: a long path then sees them all."""
+        return bool(np.all(self.reachable))
 
     @property
     def stationary(self) -> Float[np.ndarray, " states"]:
@@ -139,8 +163,31 @@ class MarkovChain(Shock):
         return jnp.asarray(self.transition, jnp.float32)
 
     def _pick(self, row: Float[Array, " states"], key: PRNGKeyArray) -> Int[Array, ""]:
-        below = jnp.cumsum(row)[:-1] <= jax.random.uniform(key)
-        return jnp.sum(below).astype(jnp.int32)
+        below = jnp.cumsum(row)
+        return jnp.sum(below[:-1] <= below[-1] * jax.random.uniform(key)).astype(jnp.int32)
+
+
+def _square(name: str, field: str, matrix: Any) -> Float[np.ndarray, "d d"]:
+    """Return a square matrix in double precision."""
+    try:
+        array = np.asarray(matrix, dtype=float)
+    except (TypeError, ValueError):
+        raise UserError(f"{name}: {field} must be a square matrix of numbers.") from None
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
+        raise UserError(f"{name}: {field} must be a square matrix, not of shape {array.shape}.")
+    return array
+
+
+def _precision(matrix: Any) -> float:
+    """Return how exactly the rows of a matrix can be expected to sum to one."""
+    kind = getattr(matrix, "dtype", np.dtype(float))
+    eps = float(jnp.finfo(kind).eps) if jnp.issubdtype(kind, np.floating) else 0.0
+    return max(ROW_TOLERANCE, len(matrix) * eps)
+
+
+def _shares(row: tuple[float, ...]) -> tuple[float, ...]:
+    total = sum(row)
+    return tuple(share / total for share in row)
 
 
 @dataclass(frozen=True)
@@ -156,17 +203,21 @@ class Gaussian(Shock):
     """Autocorrelation of every component, in [0, 1)."""
     rule: Rule = GaussHermite(3)  # noqa: RUF009 (frozen)
     """Quadrature rule for expectations."""
+    scale: float = 1.0
+    """What innovations are multiplied by: their standard deviations, where the covariance is a correlation."""
 
     def __post_init__(self) -> None:
-        try:
-            covariance = np.asarray(self.covariance, float)
-        except (TypeError, ValueError):
-            raise UserError("Gaussian: covariance must be a square matrix of numbers.") from None
-        if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1]:
-            raise UserError(f"Gaussian: covariance must be a square matrix, not of shape {covariance.shape}.")
-        if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance).min() < -1e-12:
+        covariance = _square("Gaussian", "covariance", self.covariance)
+        if not np.all(np.isfinite(covariance)):
+            raise UserError("Gaussian: covariance has entries that are not finite.")
+        size = np.abs(covariance).max()
+        asymmetric = np.abs(covariance - covariance.T).max() > 1e-5 * size
+        if asymmetric or np.linalg.eigvalsh(covariance).min() < -1e-6 * size:
             raise UserError("Gaussian: covariance must be symmetric and positive semi-definite.")
+        fit_fields(self)
         _check_persistence("Gaussian", self.persistence)
+        _check_size("Gaussian", "scale", self.scale)
+        _check_rule("Gaussian", self.rule)
 
     @property
     def initial(self) -> Float[Array, " d"]:
@@ -181,9 +232,8 @@ class Gaussian(Shock):
     def nodes(self, current: Float[Array, " d"]) -> tuple[Float[Array, "nodes d"], Float[Array, " nodes"]]:
         """Return the rule's nodes around persistence * x."""
         nodes, weights = self.rule.nodes(len(self.covariance))
-        return self.persistence * current + jnp.asarray(nodes @ self._factor.T, jnp.float32), jnp.asarray(
-            weights, jnp.float32
-        )
+        steps = self.scale * jnp.asarray(nodes @ self._factor.T, jnp.float32)
+        return self.persistence * current + steps, jnp.asarray(weights, jnp.float32)
 
     def draw(self, current: Float[Array, " d"], *, key: PRNGKeyArray) -> Float[Array, " d"]:
         """Draw x'."""
@@ -195,7 +245,7 @@ class Gaussian(Shock):
 
     def _next(self, current: Float[Array, " d"], size: float, key: PRNGKeyArray) -> Float[Array, " d"]:
         e = jax.random.normal(key, current.shape)
-        return self.persistence * current + size * jnp.asarray(self._factor, jnp.float32) @ e
+        return self.persistence * current + size * self.scale * (jnp.asarray(self._factor, jnp.float32) @ e)
 
 
 @dataclass(frozen=True)
@@ -210,9 +260,10 @@ class AR1(Shock):
     """Quadrature rule for expectations."""
 
     def __post_init__(self) -> None:
+        fit_fields(self)
         _check_persistence("AR1", self.persistence)
-        if not self.innovation_std >= 0:
-            raise UserError(f"AR1: innovation_std must be at least 0, not {self.innovation_std}.")
+        _check_size("AR1", "innovation_std", self.innovation_std)
+        _check_rule("AR1", self.rule)
 
     @property
     def initial(self) -> Float[Array, ""]:
@@ -234,6 +285,16 @@ class AR1(Shock):
         return self.persistence * current + 1.5 * self.innovation_std * jax.random.normal(key)
 
 
-def _check_persistence(name: str, persistence: float) -> None:
-    if not 0 <= persistence < 1:
+def _check_persistence(name: str, persistence: Any) -> None:
+    if not traced(persistence) and not 0 <= persistence < 1:
         raise UserError(f"{name}: persistence must be in [0, 1), not {persistence}.")
+
+
+def _check_size(name: str, field: str, size: Any) -> None:
+    if not traced(size) and not size >= 0:
+        raise UserError(f"{name}: {field} must be at least 0, not {size}.")
+
+
+def _check_rule(name: str, rule: Any) -> None:
+    if not isinstance(rule, Rule):
+        raise UserError(f"{name}: rule must be a quadrature rule (GaussHermite, Monomial, QuasiMonteCarlo).")

@@ -47,10 +47,10 @@ def advance(
     explore = jnp.zeros(paths) if flat is None else flat
 
     def one(state: Any, explored: Array, one_key: PRNGKeyArray) -> Any:
-        current = shock_of(state)
-        shock = model.shock.draw(current, key=one_key)
+        current, process = shock_of(state), model.process(state)
+        shock = process.draw(current, key=one_key)
         if flat is not None:
-            shock = jnp.where(explored > 0, model.shock.flat(current, key=one_key), shock)
+            shock = jnp.where(explored > 0, process.flat(current, key=one_key), shock)
         return model.transition(state, policy(state), shock)
 
     following = jax.vmap(one)(*split_samples((states, explore, jax.random.split(shock_key, paths))))

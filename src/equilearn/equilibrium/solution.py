@@ -275,8 +275,8 @@ def _follow(policy: PolicyFunction, states: Any, periods: int, random: bool, key
     model = policy.model
 
     def next_state(state: Any, one_key: PRNGKeyArray) -> Any:
-        current = shock_of(state)
-        shock = model.shock.draw(current, key=one_key) if random else model.shock.mean(current)
+        current, process = shock_of(state), model.process(state)
+        shock = process.draw(current, key=one_key) if random else process.mean(current)
         return model.transition(state, policy(state), shock)
 
     def step(states: Any, one_key: PRNGKeyArray) -> tuple[Any, dict[str, Array]]:
@@ -295,7 +295,7 @@ def _responses(
     paths = jax.tree.leaves(before)[0].shape[0]
 
     def draw(state: Any, one_key: PRNGKeyArray) -> Array:
-        return model.shock.draw(shock_of(state), key=one_key)
+        return model.process(state).draw(shock_of(state), key=one_key)
 
     def means(states: Any) -> dict[str, Array]:
         return jax.tree.map(lambda leaf: jnp.mean(leaf, 0), jax.vmap(lambda s: observe(policy, s))(states))
