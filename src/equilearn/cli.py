@@ -30,12 +30,21 @@ commands:
 several processes, the same command in each (under Slurm or Open MPI no flags are needed):
   equilearn --coordinator HOST:PORT --processes N --rank I solve NAME --out DIR"""
 
+HELP = {
+    "uncertain": "Parameters that become states, each with its range: NAME=LOW:HIGH.",
+    "seed": "Seed of all randomness.",
+    "out": "Run folder.",
+}
+"""Flags of `solve` beside the model's parameters and the settings."""
 LAUNCH = {"--coordinator": str, "--processes": int, "--rank": int}
 """Flags before the command, for several processes."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command; exit with its code."""
+    """Answer signals, run a command, exit with its code."""
+    from equilearn import interrupts
+
+    interrupts.install()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -91,6 +100,8 @@ def _command(arguments: list[str]) -> int:
         print(f"equilearn {__version__}")
         return 0
     command = commands.get(arguments[0])
+    from equilearn import interrupts
+
     try:
         if command is None:
             raise UserError(f"{arguments[0]}: no such command; there are {', '.join(commands)}.")
@@ -98,12 +109,9 @@ def _command(arguments: list[str]) -> int:
     except UserError as error:
         print(f"equilearn: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(
-            "equilearn: interrupted; `equilearn resume DIR` goes on from the last checkpoint.",
-            file=sys.stderr,
-        )
-        return 130
+    except KeyboardInterrupt as error:
+        print(interrupts.interrupted(), file=sys.stderr)
+        return error.code if isinstance(error, interrupts.Interrupted) else 130
     except BrokenPipeError:
         return 141
 
@@ -150,10 +158,18 @@ def _do(name: str, lab: Any, folder: Path) -> int:
     """Do a lab in its folder and print what it found."""
     from equilearn import labs
 
+    _advise(folder)
     print(f"Doing the lab {name}; everything goes to {folder}", flush=True)
     print(labs.run(name, lab, folder))
     print(f"Report: {folder / 'report.html'}")
     return 0
+
+
+def _advise(folder: Path, model: str | None = None) -> None:
+    """Say from now on how to go on after an interruption."""
+    from equilearn import interrupts
+
+    interrupts.advise(f"`equilearn resume {folder}{f' --model {model}' if model else ''}` goes on")
 
 
 def _target(command: str, arguments: list[str], what: str) -> tuple[str, list[str]]:
@@ -167,7 +183,13 @@ def _parse(kind: Any, name: str, arguments: list[str]) -> Any:
     """Parse flags into a dataclass; what is wrong becomes one message."""
     import tyro
 
-    return tyro.cli(kind, prog=f"equilearn {name}", args=arguments)
+    try:
+        return tyro.cli(kind, prog=f"equilearn {name}", args=arguments)
+    except UserError:
+        raise
+    except Exception as error:  # a parameter of a kind that no flag can be made of
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{name}: no flags can be made of its parameters ({reason}); solve it from Python.") from error
 
 
 def _solve(arguments: list[str]) -> int:
@@ -183,28 +205,17 @@ def _solve(arguments: list[str]) -> int:
     kind = find(target)
     model = _default(kind, target)
 
+    _refuse_clashes(kind, target)
+
     def parse(model: Any) -> Any:
-        command = dataclasses.make_dataclass(
-            "Solve",
-            [
-                ("model", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default=model)),
-                (
-                    "settings",
-                    Annotated[SolveSettings, tyro.conf.arg(name="")],
-                    dataclasses.field(default=model.settings()),
-                ),
-                (
-                    "uncertain",
-                    Annotated[
-                        tuple[str, ...],
-                        tyro.conf.arg(help="Parameters that become states, each with its range: NAME=LOW:HIGH."),
-                    ],
-                    (),
-                ),
-                ("seed", Annotated[int, tyro.conf.arg(help="Seed of all randomness.")], 0),
-                ("out", Annotated[Path | None, tyro.conf.arg(help="Run folder.")], None),
-            ],
-        )
+        fields = [
+            ("model", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default=model)),
+            ("settings", Annotated[SolveSettings, tyro.conf.arg(name="")], dataclasses.field(default=model.settings())),
+            ("uncertain", Annotated[tuple[str, ...], tyro.conf.arg(help=HELP["uncertain"])], ()),
+            ("seed", Annotated[int, tyro.conf.arg(help=HELP["seed"])], 0),
+            ("out", Annotated[Path | None, tyro.conf.arg(help=HELP["out"])], None),
+        ]
+        command = dataclasses.make_dataclass("Solve", fields)
         command.__doc__ = kind.__doc__
         return _parse(command, f"solve {target}", flags)
 
@@ -216,10 +227,24 @@ def _solve(arguments: list[str]) -> int:
     if parsed.out is None and not alone():
         raise UserError("solve: several processes need --out DIR, the same folder for all.")
     folder = parsed.out or _new_folder(target)
+    _advise(folder, target if ":" in target else None)
     if is_first():
         print(f"Solving {target}; everything goes to {folder}", flush=True)
     solution, result = begin(target, model, parsed.settings, parsed.seed, folder)
     return _report(solution, result, folder)
+
+
+def _refuse_clashes(kind: Any, target: str) -> None:
+    """Refuse parameters that would be flags twice."""
+    from equilearn.equilibrium import SolveSettings
+
+    taken = {field.name for field in dataclasses.fields(SolveSettings)} | HELP.keys()
+    for field in dataclasses.fields(kind):
+        if field.name.replace("-", "_") in taken or field.name in ("model", "settings", "help"):
+            raise UserError(
+                f"{target}: its parameter `{field.name}` has the name of a flag of the command; give it another name, "
+                "or solve it from Python."
+            )
 
 
 def _with_uncertain(model: Any, texts: tuple[str, ...]) -> Any:
@@ -241,8 +266,12 @@ def _default(kind: Any, target: str) -> Any:
     """Return the model with its default parameters."""
     try:
         return kind()
+    except UserError:
+        raise
     except TypeError as error:
         raise UserError(f"{target}: {error}; give every parameter a default, or define the method.") from None
+    except Exception as error:
+        raise UserError(f"{target}: cannot be made: {type(error).__name__}: {error}") from None
 
 
 def _new_folder(target: str) -> Path:
@@ -259,6 +288,9 @@ def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
     if not result:  # another process reports
         return code
     print(f"{solution.outcome.value}: {solution.message}")
+    if solution.outcome is Outcome.DIVERGED:
+        rate = solution.settings.learning_rate / 3
+        print(f"To go on from there: equilearn resume {folder} --learning-rate {rate:.2g}")
     print(
         f"{solution.episodes:,} episodes, {solution.gradient_steps:,} gradient steps, "
         f"{solution.seconds:.1f} s of learning"
@@ -271,10 +303,16 @@ def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class ResumeFlags:
-    """Go on with an interrupted run, or a lab, from its last checkpoint."""
+    """Go on with an interrupted run, or a lab, from its last checkpoint; a run also with other settings from there."""
 
     model: str | None = None
     """path/to/model.py:Class, for a run of your own model."""
+    learning_rate: float | None = None
+    """Go on with another learning rate: a lower one after a divergence."""
+    episodes: int | None = None
+    """Go on until so many episodes in all."""
+    seconds: float | None = None
+    """Go on until so many seconds of learning in all."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -315,9 +353,13 @@ def _resume(arguments: list[str]) -> int:
     from equilearn import labs
     from equilearn.runs import resume
 
+    changes = {n: v for n, v in vars(parsed).items() if n != "model" and v is not None}
     if lab := labs.stored(Path(folder)):
+        if changes or parsed.model:
+            raise UserError(f"{folder}: is a lab, which goes on as it was begun; leave the other flags out.")
         return _do(*lab, Path(folder))
-    solution, result = resume(Path(folder), parsed.model)
+    _advise(Path(folder), parsed.model)
+    solution, result = resume(Path(folder), parsed.model, changes)
     return _report(solution, result, Path(folder))
 
 
@@ -334,16 +376,15 @@ def _evaluate(arguments: list[str]) -> int:
 def _simulate(arguments: list[str]) -> int:
     folder, flags = _target("simulate", arguments, "the run's folder DIR")
     parsed = _parse(SimulateFlags, "simulate DIR", [folder] if folder.startswith("-") else flags)
+    from equilearn.learn.files import write_atomically
     from equilearn.runs import open_run
 
     path = Path(folder)
     out = parsed.out or (path if path.is_dir() else path.parent) / "simulation.nc"
     solution = open_run(path, parsed.model)
-    data = solution.simulate(parsed.periods, burn_in=parsed.burn_in, paths=parsed.paths, seed=parsed.seed)
     if not out.parent.is_dir():
         raise UserError(f"{out}: the folder {out.parent} does not exist.")
-    part = out.with_name(f".{out.name}.part")
-    data.to_netcdf(part, engine="scipy")
-    part.replace(out)
+    data = solution.simulate(parsed.periods, burn_in=parsed.burn_in, paths=parsed.paths, seed=parsed.seed)
+    write_atomically(out, bytes(data.to_netcdf(engine="scipy")))
     print(f"{out}: {', '.join(str(name) for name in data.data_vars)} over {dict(data.sizes)}")
     return 0

@@ -12,19 +12,25 @@ DIR/report.html       one self-contained page that shows them
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib.metadata
 import json
+import math
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from equilearn.economies import ECONOMIES, find, load
 from equilearn.equilibrium import Model, Solution, SolveSettings, solve
 from equilearn.equilibrium.checks import check_model
-from equilearn.equilibrium.encoding import decode, decode_model, encode
+from equilearn.equilibrium.encoding import decode, decode_model, encode, storable
 from equilearn.errors import UserError
-from equilearn.learn.checkpoint import write_atomically
 from equilearn.learn.devices import is_first
+from equilearn.learn.driver import LAST
+from equilearn.learn.files import write_atomically, writing
+from equilearn.learn.identity import difference
 from equilearn.learn.recording import read_metrics
 from equilearn.report import write_report
 
@@ -32,8 +38,16 @@ SETTINGS, RESULT = "settings.json", "result.json"
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file, atomically."""
-    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
+    """Write a JSON file, atomically; what is not finite becomes null, as JSON knows no other word for it."""
+    write_atomically(path, (json.dumps(_finite(value), indent=2, allow_nan=False) + "\n").encode())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def versions() -> dict[str, str]:
@@ -51,47 +65,64 @@ def begin(
     Raises:
         UserError: the folder holds a run already, or cannot be written.
     """
-    if is_first() and (folder / SETTINGS).exists():
-        raise UserError(f"{folder}: holds a run already; `equilearn resume {folder}`, or choose another --out.")
-    check_model(model)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror}).") from None
-    problem = target if target in ECONOMIES else target.rpartition(":")[2]
-    if is_first():
-        write_json(
-            folder / SETTINGS,
-            {"problem": problem, "model": encode(model), "settings": encode(settings), "seed": seed},
-        )
-    return finish(problem, solve(model, seed=seed, settings=settings, folder=folder, resume=True, live=live), folder)
+    with _writing(folder):
+        if is_first() and any((folder / name).exists() for name in (SETTINGS, LAST)):
+            raise UserError(f"{folder}: holds a run already; `equilearn resume {folder}`, or choose another --out.")
+        check_model(model)
+        problem = target if target in ECONOMIES else target.rpartition(":")[2]
+        if is_first():
+            stored = {"problem": problem, "model": storable(model), "settings": encode(settings), "seed": seed}
+            _write_settings(folder, stored)
+        solution = solve(model, seed=seed, settings=settings, folder=folder, resume=True, live=live)
+        return finish(problem, solution, folder)
+
+
+def _write_settings(folder: Path, stored: dict[str, Any]) -> None:
+    """Write `settings.json`; it keeps infinite bounds of targets, which Python reads again."""
+    write_atomically(folder / SETTINGS, (json.dumps(stored, indent=2) + "\n").encode())
+
+
+def _writing(folder: Path) -> contextlib.AbstractContextManager[None]:
+    return writing(folder) if is_first() else contextlib.nullcontext()
+
+
+PARTS = {"problem": str, "model": dict, "settings": dict, "seed": int}
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
     """Return a run folder's settings.
 
     Raises:
-        UserError: the folder is no run folder.
+        UserError: the folder is no run folder, or its settings are damaged.
     """
+    path = folder / SETTINGS
     try:
-        content = json.loads((folder / SETTINGS).read_text())
-    except (OSError, ValueError):
-        raise UserError(f"{folder}: is no run folder (no readable {SETTINGS} in it).") from None
-    if not isinstance(content, dict) or {"problem", "model", "settings", "seed"} - content.keys():
-        raise UserError(f"{folder / SETTINGS}: is damaged; start the run anew.")
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{folder}: is no run folder (no {SETTINGS} in it).") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); put it back as it was, or start the run anew.") from None
+    wrong = [n for n, kind in PARTS.items() if not isinstance(content, dict) or type(content.get(n)) is not kind]
+    if wrong:
+        raise UserError(f"{path}: is damaged (its {wrong[0]!r}); put it back as it was, or start the run anew.")
     return content
 
 
-def resume(folder: Path, target: str | None = None, *, live: bool = True) -> tuple[Solution, dict[str, Any]]:
+def resume(
+    folder: Path, target: str | None = None, changes: Mapping[str, Any] | None = None, *, live: bool = True
+) -> tuple[Solution, dict[str, Any]]:
     """Go on with a run from its last checkpoint; it ends where the uninterrupted run would have ended.
 
     Args:
         folder: the run folder.
         target: `path/to/model.py:Class` for a model of your own; a folder never says which code to run.
+        changes: settings to go on with from here: a lower learning rate after a divergence, more episodes. The folder
+            keeps what they were.
         live: show a live line where there is a terminal.
 
     Raises:
-        UserError: the folder is no run folder; the model is not part of this package and not given.
+        UserError: the folder is no run folder, or its files are not of one run; the model is not part of this package
+            and not given.
     """
     stored = read_settings(folder)
     if target is None and stored["problem"] not in ECONOMIES:
@@ -99,13 +130,23 @@ def resume(folder: Path, target: str | None = None, *, live: bool = True) -> tup
             f"{folder}: is a run of {stored['problem']}, which is not part of this package; "
             f"add --model path/to/model.py:{stored['problem']}."
         )
+    kind = find(target or stored["problem"])
     try:
-        model = decode_model(stored["model"], find(target or stored["problem"]))
-        settings = decode(stored["settings"])
-    except UserError as error:
-        raise UserError(f"{folder}: {error}") from None
-    solution = solve(model, seed=stored["seed"], settings=settings, folder=folder, resume=True, live=live)
-    return finish(stored["problem"], solution, folder)
+        model, settings = decode_model(stored["model"], kind), decode(stored["settings"])
+        if not isinstance(settings, SolveSettings):
+            raise UserError("is damaged: it holds no settings.")
+        before = {str(name): list(values) for name, values in stored.get("changed", {}).items()}
+    except (UserError, AttributeError, TypeError) as error:
+        raise UserError(f"{folder / SETTINGS}: {error}") from None
+    changes = {name: value for name, value in (changes or {}).items() if getattr(settings, name) != value}
+    with _writing(folder):
+        if changes:
+            before |= {name: [*before.get(name, []), encode(getattr(settings, name))] for name in changes}
+            settings = dataclasses.replace(settings, **changes)
+            if is_first():
+                _write_settings(folder, {**stored, "settings": encode(settings), "changed": before})
+        solution = solve(model, seed=stored["seed"], settings=settings, folder=folder, resume=before, live=live)
+        return finish(stored["problem"], solution, folder)
 
 
 def finish(problem: str, solution: Solution, folder: Path) -> tuple[Solution, dict[str, Any]]:
@@ -138,8 +179,15 @@ def open_run(path: Path, target: str | None = None) -> Solution:
     """Return the solution in a run folder or file.
 
     Raises:
-        UserError: there is none, or its model is not part of this package and not given.
+        UserError: there is none, or its model is not part of this package and not given, or the folder's settings are
+            not those that it was solved with.
     """
     if path.is_dir() and (path / SETTINGS).exists() and not (path / "solution.npz").exists():
         raise UserError(f"{path}: has no solution yet; `equilearn resume {path}` finishes the run.")
-    return load(path, find(target) if target else None)
+    solution = load(path, find(target) if target else None)
+    if path.is_dir() and (path / SETTINGS).exists():
+        stored = read_settings(path)
+        header = {n: v for n, v in solution.header().items() if n in PARTS}
+        if found := difference(stored, header | {n: v for n, v in stored.items() if n not in header}):
+            raise UserError(f"{path / SETTINGS}: is not of this solution: {found}; put it back as it was.")
+    return solution

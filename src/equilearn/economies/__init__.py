@@ -5,9 +5,13 @@ Listing them imports none of them: a name is enough to find the file, whose text
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import sys
+import sysconfig
+from collections.abc import Iterator
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -61,18 +65,70 @@ def find(target: str) -> type[Model]:
 def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UserError(f"{path}: no such file.")
+    _refuse_a_librarys_name(path)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise UserError(f"{path}: is no Python file (its name must end in .py).")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    try:
-        spec.loader.exec_module(module)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    except Exception as error:
-        raise UserError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
+    with _beside(path.resolve().parent):
+        sys.modules[path.stem] = module
+        try:
+            spec.loader.exec_module(module)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+        except (Exception, SystemExit) as error:
+            raise UserError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
     return module
+
+
+@contextlib.contextmanager
+def _beside(folder: Path) -> Iterator[None]:
+    """Within: modules that lie in the folder are found first, also where another folder's go by the same name.
+
+    Later imports, in the methods of a model, still find them, after everything else.
+    """
+    here = {file.stem for file in folder.glob("*.py")} | {file.parent.name for file in folder.glob("*/__init__.py")}
+    others = {
+        name: module
+        for name, module in sys.modules.items()
+        if name.partition(".")[0] in here and not _is_library(module) and not _lies_in(module, folder)
+    }
+    for name in others:
+        del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
+
+
+def _file_of(module: Any) -> Path | None:
+    file = getattr(module, "__file__", None) or getattr(module, "origin", None)
+    return Path(file).resolve() if file and file not in ("built-in", "frozen") else None
+
+
+def _lies_in(module: Any, folder: Path) -> bool:
+    file = _file_of(module)
+    return file is not None and folder in file.parents
+
+
+def _is_library(module: Any) -> bool:
+    """Return whether a module (or its spec) is Python's own or an installed one."""
+    file = _file_of(module)
+    if file is None:
+        return True
+    places = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")}
+    return any(place in file.parents for place in places)
+
+
+def _refuse_a_librarys_name(path: Path) -> None:
+    elsewhere = [place for place in sys.path if Path(place or ".").resolve() != path.resolve().parent]
+    spec = PathFinder.find_spec(path.stem, elsewhere)
+    if path.stem in sys.stdlib_module_names or (spec is not None and spec.origin and _is_library(spec)):
+        raise UserError(f"{path}: has the name of a Python library, {path.stem}; give the file another name.")
 
 
 def _class_of(module: ModuleType, path: Path, kind: str) -> type[Model]:
@@ -93,29 +149,39 @@ def _is_model(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, Model)
 
 
-def load(path: str | Path, model: type[Model] | None = None) -> Solution:
+def load(path: str | Path, model: type[Model] | Model | None = None) -> Solution:
     """Return a saved solution: of an economy of this package, or of your own model class.
 
     Args:
         path: a file that `Solution.save` wrote, or a run folder.
-        model: your model's class; not needed for the economies of this package. The file never says which code to
-            run, so opening somebody else's file is safe.
+        model: your model's class (or a model, whose parameters the solution's must then be); not needed for the
+            economies of this package. The file never says which code to run, so opening somebody else's file is safe.
 
     Raises:
-        UserError: the file is missing or damaged, or the model is not one of this package and not given.
+        UserError: the file is missing or damaged, is a solution of another model, or the model is not one of this
+            package and not given.
     """
-    from equilearn.equilibrium import load_solution
+    from equilearn.equilibrium import Model, load_solution
     from equilearn.equilibrium.solution import solution_path
     from equilearn.learn.checkpoint import read_header
 
     if model is None:
-        stored = read_header(solution_path(path)).get("model", {})
-        kind = stored.get("model", stored).get("kind")  # the model itself, or the one whose parameters are uncertain
-        name = next((n for n, place in ECONOMIES.items() if place.split(":")[1] == kind), None)
-        if name is None:
-            raise UserError(
-                f"{path}: holds a solution of {kind}, which is not part of this package; give its class "
-                f"(load(path, {kind}), or --model path/to/model.py:{kind})."
-            )
-        model = find(name)
+        model = _of_this_package(path, read_header(solution_path(path)).get("model"))
+    elif not isinstance(model, Model) and not _is_model(model):
+        raise UserError(f"load: the second argument is your model's class, not a {type(model).__name__}.")
     return load_solution(path, model)
+
+
+def _of_this_package(path: str | Path, stored: Any) -> type[Model]:
+    """Return the class of a stored model, where it is one of this package's economies."""
+    stored = stored if isinstance(stored, dict) else {}
+    inner = stored.get("model")
+    stored = inner if isinstance(inner, dict) else stored  # the one whose parameters are uncertain
+    kind, module = stored.get("kind"), str(stored.get("module"))
+    for name, place in ECONOMIES.items():
+        if (module, kind) == (f"equilearn.economies.{place.split(':')[0]}", place.split(":")[1]):
+            return find(name)
+    raise UserError(
+        f"{path}: holds a solution of {kind} (from {module}), which is not part of this package; give its class "
+        f"(load(path, {kind}), or --model path/to/model.py:{kind})."
+    )

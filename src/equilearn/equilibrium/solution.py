@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -14,7 +17,8 @@ import xarray as xr
 from jaxtyping import Array, Key, PRNGKeyArray
 
 from equilearn.equilibrium.accuracy import Accuracy, accuracy_on
-from equilearn.equilibrium.encoding import decode, decode_model, encode
+from equilearn.equilibrium.encoding import class_name, decode, decode_model, encode
+from equilearn.equilibrium.fingerprint import equations_of
 from equilearn.equilibrium.model import Model, PolicyFunction, heads, shock_of
 from equilearn.equilibrium.problem import flatten_path
 from equilearn.equilibrium.settings import SolveSettings
@@ -23,14 +27,35 @@ from equilearn.equilibrium.simulation import path_after_burn_in
 from equilearn.errors import UserError
 from equilearn.learn import Outcome, key_of
 from equilearn.learn.checkpoint import load_tree, read_header, save_tree
+from equilearn.learn.files import refuse
+from equilearn.learn.identity import difference
 from equilearn.networks import MLP, Scaling, Swish
 
 SUFFIX = ".npz"
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def in_own_precision(method: Method) -> Method:
+    """Return the method of a solution, computed in the precision that the solution was made in."""
+
+    @functools.wraps(method)
+    def computed(self: Solution, *arguments: Any, **named: Any) -> Any:
+        with in_precision(self.precision):
+            return method(self, *arguments, **named)
+
+    return computed  # pyright: ignore[reportReturnType]
+
+
+@contextlib.contextmanager
+def in_precision(name: str) -> Iterator[None]:
+    """Within: compute in float32 or float64, whatever JAX is set to."""
+    with jax.enable_x64(name == "float64"):
+        yield
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What `solve` returns and `load` reads."""
+    """What `solve` returns and `load` reads; it computes in the precision that it was made in."""
 
     model: Model
     settings: SolveSettings
@@ -45,6 +70,12 @@ class Solution:
     history: list[dict[str, Any]] = field(default_factory=list, repr=False)
     """One row a check of the training; empty for a solution read from a file."""
 
+    @property
+    def precision(self) -> str:
+        """In which the solution was made: float32 or float64."""
+        return self.policy_function.network.weights[0].dtype.name
+
+    @in_own_precision
     def policy(self, state: Any) -> Any:
         """Return the policies in a state, or in many: a leading axis on every field of the state.
 
@@ -69,6 +100,7 @@ class Solution:
             "all of them with one leading axis more or none."
         )
 
+    @in_own_precision
     def states(self, periods: int = 10_000, *, burn_in: int = 2_000, paths: int = 1, seed: int = 1) -> Any:
         """Return states on fresh paths after burn-in: leading axes (periods, paths)."""
         for name, value, least in (("periods", periods, 1), ("burn_in", burn_in, 0), ("paths", paths, 1)):
@@ -79,11 +111,13 @@ class Solution:
         restart = self.settings.restart if again else 0.0
         return path_after_burn_in(self.policy_function, periods, burn_in, paths, restart, key)
 
+    @in_own_precision
     def accuracy(self, periods: int = 10_000, *, burn_in: int = 2_000, seed: int = 1) -> Accuracy:
         """Return the certificate: absolute equilibrium errors on one fresh path of so many periods."""
         states = self.states(periods, burn_in=burn_in, seed=seed)
         return accuracy_on(self.policy_function, flatten_path(states))
 
+    @in_own_precision
     def simulate(self, periods: int = 10_000, *, burn_in: int = 2_000, paths: int = 1, seed: int = 1) -> xr.Dataset:
         """Return states, policies and definitions on fresh paths, labelled.
 
@@ -100,6 +134,7 @@ class Solution:
             values, lead = {name: value[:, 0] for name, value in values.items()}, ("period",)
         return self.label(values, lead).assign_coords(period=np.arange(periods))
 
+    @in_own_precision
     def follow(self, state: Any, periods: int, *, seed: int | None = None) -> xr.Dataset:
         """Return states, policies and definitions on paths from given states, labelled.
 
@@ -120,6 +155,7 @@ class Solution:
         values = values if many else {name: value[:, 0] for name, value in values.items()}
         return self.label(values, lead).assign_coords(period=np.arange(periods))
 
+    @in_own_precision
     def impulse_response(
         self, shock: int | float, *, periods: int = 25, paths: int = 10_000, burn_in: int = 200, seed: int = 1
     ) -> xr.Dataset:
@@ -172,6 +208,8 @@ class Solution:
         """Return what a saved solution says about itself besides its arrays."""
         return {
             "model": encode(self.model),
+            "equations": equations_of(self.model),
+            "precision": self.precision,
             "settings": encode(self.settings),
             "seed": self.seed,
             "outcome": self.outcome.value,
@@ -181,10 +219,18 @@ class Solution:
             "gradient_steps": self.gradient_steps,
         }
 
+    @in_own_precision
     def save(self, path: str | Path) -> Path:
-        """Write the solution to one file (the suffix .npz is added where it is missing); return its path."""
+        """Write the solution to one file (the suffix .npz is added where it is missing); return its path.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
         target = solution_path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise refuse(target.parent, error) from None
         save_tree(target, self.policy_function, self.header())
         return target
 
@@ -197,8 +243,12 @@ def solution_path(path: str | Path) -> Path:
     return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
 
 
-def load_solution(path: str | Path, kind: type[Model]) -> Solution:
+def load_solution(path: str | Path, model: type[Model] | Model) -> Solution:
     """Return a saved solution of a model class; its parameters are those it was solved with.
+
+    Args:
+        path: the file.
+        model: the class; or a model of it, whose parameters the stored ones must then be.
 
     Raises:
         UserError: the file is missing, damaged, or holds a solution of another model.
@@ -206,17 +256,59 @@ def load_solution(path: str | Path, kind: type[Model]) -> Solution:
     target = solution_path(path)
     header = read_header(target)
     try:
+        solution = _read(target, header, model if isinstance(model, type) else _kind_of(model))
+        if isinstance(model, Model) and (found := difference(encode(solution.model), encode(model))):
+            raise UserError(f"holds a solution of another {model.name}: {found}.")
+    except UserError as error:
+        text = str(error)
+        raise UserError(text if text.startswith(str(target)) else f"{target}: {text}") from None
+    return solution
+
+
+def _kind_of(model: Model) -> type[Model]:
+    return type(getattr(model, "model", model))  # of the model whose parameters are uncertain, too
+
+
+EXPECTED = {
+    "model": dict,
+    "settings": dict,
+    "equations": str,
+    "precision": str,
+    "seed": int,
+    "outcome": str,
+    "message": str,
+    "seconds": (int, float),
+    "episodes": int,
+    "gradient_steps": int,
+}
+"""What the header of a saved solution says, and of which type."""
+
+
+def _read(target: Path, header: dict[str, Any], kind: type[Model]) -> Solution:
+    for name, types in EXPECTED.items():
+        if name not in header:
+            raise UserError(f"is no saved solution (it has no {name!r}).")
+        if not isinstance(header[name], types) or isinstance(header[name], bool):
+            raise UserError(f"is damaged: its {name} is {header[name]!r}; take another copy, or solve again.")
+    if header["precision"] not in ("float32", "float64") or header["outcome"] not in list(Outcome):
+        raise UserError("is damaged: it says nothing sensible of its precision or outcome; solve again.")
+    with in_precision(header["precision"]):
         model = decode_model(header["model"], kind)
         settings = decode(header["settings"])
-        template = fresh_policy(model, settings, key=jax.random.key(0))
-    except KeyError as error:
-        raise UserError(f"{target}: is no saved solution (it has no {error}).") from None
-    except UserError as error:
-        raise UserError(f"{target}: {error}") from None
+        if not isinstance(settings, SolveSettings):
+            raise UserError("is damaged: it holds no settings; take another copy, or solve again.")
+        if difference(header["equations"], equations_of(model)):
+            raise UserError(
+                f"was solved with other equations than {class_name(kind)} has now: its file has changed since. Solve "
+                "again, or load it with the file as it was."
+            )
+        function = load_tree(target, eqx.filter_eval_shape(fresh_policy, model, settings, key=jax.random.key(0)))
+    if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(eqx.filter(function, eqx.is_array))):
+        raise UserError("holds numbers that are not finite; solve again.")
     return Solution(
         model=model,
         settings=settings,
-        policy_function=load_tree(target, template),
+        policy_function=function,
         seed=header["seed"],
         outcome=Outcome(header["outcome"]),
         message=header["message"],

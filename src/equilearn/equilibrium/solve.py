@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -12,6 +13,8 @@ from jaxtyping import PRNGKeyArray
 
 from equilearn.equilibrium.balancing import ReLoBRaLo
 from equilearn.equilibrium.checks import check_model
+from equilearn.equilibrium.encoding import class_name, encode, storable
+from equilearn.equilibrium.fingerprint import equations_of
 from equilearn.equilibrium.model import Model, PolicyFunction
 from equilearn.equilibrium.problem import Economies, EquilibriumProblem
 from equilearn.equilibrium.settings import SolveSettings
@@ -31,7 +34,7 @@ def solve(
     weights: Mapping[str, float] | None = None,
     balancing: ReLoBRaLo | None = None,
     folder: str | Path | None = None,
-    resume: bool = False,
+    resume: bool | Mapping[str, Any] = False,
     live: bool = True,
 ) -> Solution:
     """Solve a model globally with a deep equilibrium net (Azinovic, Gaegauf and Scheidegger, 2022).
@@ -44,22 +47,30 @@ def solve(
         weights: weight of each equation in the loss, by the name of its error; 1 where none is given.
         balancing: adapt the weights while learning.
         folder: where checkpoints, metrics and TensorBoard events go; None keeps nothing.
-        resume: go on from the folder's last checkpoint (with the same model, settings and seed).
+        resume: go on from the folder's last checkpoint, which must be of the same model, settings and seed; a mapping
+            names settings that differ on purpose, with the values they had: {"learning_rate": [3e-3]}.
         live: show a live line where there is a terminal.
 
     Raises:
         UserError: the model or an argument is wrong; the message says what and how to repair it.
     """
     equations = check_model(model)
+    stored = storable(model)
     settings = model.settings() if settings is None else settings
     _check_names("weights", weights or {}, equations)
     _check_names("targets", [target.error for target in settings.targets], equations)
     network_key, world_key, learn_key = jax.random.split(key_of(seed), 3)
     network = fresh_policy(model, settings, key=network_key).network
     problem = EquilibriumProblem(model, settings, equations, balancing)
-    folder = None if folder is None else Path(folder)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+    identity = {
+        "model": class_name(type(model)),
+        "parameters": stored,
+        "equations": equations_of(model),
+        "seed": seed,
+        "weights": dict(sorted((weights or {}).items())),
+        "balancing": encode(balancing),
+        **({} if optimizer else {"optimizer": "SOAP"}),
+    }
     run = learn(
         problem,
         network,
@@ -67,8 +78,9 @@ def solve(
         optimizer or soap(settings.learning_rate, weight_decay=settings.weight_decay),
         settings,
         key=learn_key,
-        folder=folder,
+        folder=None if folder is None else Path(folder),
         resume=resume,
+        identity=identity,
         title=model.name,
         live=live,
     )

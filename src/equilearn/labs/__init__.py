@@ -106,7 +106,7 @@ def run(name: str, lab: Lab, folder: Path) -> Findings:
     Raises:
         UserError: the folder holds another run, or cannot be written.
     """
-    from equilearn.learn.checkpoint import write_atomically
+    from equilearn.learn.files import write_atomically
     from equilearn.report import write_findings
     from equilearn.runs import SETTINGS, versions
 

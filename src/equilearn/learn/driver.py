@@ -7,8 +7,9 @@ decides depends on the state alone, except where the user sets a budget in secon
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,22 @@ import numpy as np
 import optax
 from jaxtyping import PRNGKeyArray
 
+import equilearn.interrupts as interrupts
 import equilearn.learn.devices as devices
 from equilearn.errors import UserError
 from equilearn.learn.checkpoint import load_tree, read_header, save_tree
-from equilearn.learn.episode import Record, Summaries, compiled_call, host_call
+from equilearn.learn.episode import Call, Record, Summaries
+from equilearn.learn.files import writing
+from equilearn.learn.identity import difference, identity_of
 from equilearn.learn.problem import Networks, Problem, World
+from equilearn.learn.programs import program_for
 from equilearn.learn.recording import Recorder
 from equilearn.learn.settings import LearnSettings
 from equilearn.learn.state import LearnState, start
 from equilearn.learn.stopping import Outcome, score
 
 LAST, BEST = "last.npz", "best.npz"
+Errors = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -61,8 +67,8 @@ class _Progress:
     errors: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def origin(records: dict[str, np.ndarray], first_episode: int) -> str | None:
-    """Return where the first non-finite number of a call came from; None where all were finite.
+def origin(records: dict[str, np.ndarray], first_episode: int) -> tuple[int, str] | None:
+    """Return how many episodes of a call were good, and where its first non-finite number came from, if there is one.
 
     `records` hold one row an episode; within an episode the order is data, loss, networks.
     """
@@ -74,9 +80,10 @@ def origin(records: dict[str, np.ndarray], first_episode: int) -> str | None:
             ("loss", "the loss"),
             ("networks", "the networks, after a gradient step"),
         ):
-            here = [name.removeprefix(kind) for name in bad if name.startswith(kind)]
+            here = [name.removeprefix(kind).strip("[]'.") for name in bad if name.startswith(kind)]
             if here:
-                return f"episode {first_episode + int(row) + 1}: {what} ({', '.join(here[:3])})"
+                named = ", ".join(one for one in here if one != "loss") or "all of it"
+                return int(row), f"episode {first_episode + int(row) + 1}: {what} ({named})"
     return None
 
 
@@ -101,37 +108,6 @@ def _validate(settings: LearnSettings, errors: list[str]) -> None:
             raise UserError(f"targets: there is no error named {target.error!r}; the errors are {', '.join(errors)}.")
 
 
-Call = Callable[[Problem, LearnState], tuple[LearnState, Record, Summaries]]
-_programs: dict[Any, Call] = {}
-"""The last compiled calls, by all that they depend on: other seeds of a problem need not be compiled again."""
-KEPT_PROGRAMS = 4
-
-
-def _signature(tree: Any) -> Any:
-    """Return what a compiled call depends on: shapes and types of arrays, and everything that is no array."""
-    arrays, rest = eqx.partition(tree, lambda leaf: isinstance(leaf, (jax.Array, np.ndarray)))
-    kinds = tuple(jax.typeof(leaf) for leaf in jax.tree.leaves(arrays))
-    return kinds, jax.tree.structure(arrays), tuple(jax.tree.leaves(rest)), jax.tree.structure(rest)
-
-
-def _compile(
-    problem: Problem, state: LearnState, optimizer: optax.GradientTransformation, settings: LearnSettings
-) -> Call:
-    """Return the call, compiled ahead, so that nothing can recompile during the run."""
-    extra = optax.with_extra_args_support(optimizer)
-    if problem.generates_on_host:
-        if not devices.alone():
-            raise UserError("an environment that steps on the host cannot be split over several processes.")
-        return host_call(extra, settings)
-    key = (optimizer, settings, *_signature((problem, state)))
-    if key not in _programs:
-        program: Any = eqx.filter_jit(compiled_call(extra, settings))
-        if len(_programs) >= KEPT_PROGRAMS:
-            _programs.pop(next(iter(_programs)))
-        _programs[key] = program.lower(problem, state).compile()
-    return _programs[key]
-
-
 def learn(
     problem: Problem,
     networks: Networks,
@@ -141,7 +117,8 @@ def learn(
     *,
     key: PRNGKeyArray,
     folder: Path | None = None,
-    resume: bool = False,
+    resume: bool | Mapping[str, Any] = False,
+    identity: Mapping[str, Any] | None = None,
     title: str = "learning",
     live: bool = True,
 ) -> Run:
@@ -156,62 +133,195 @@ def learn(
         settings: how much, how often, until when.
         key: root of all randomness.
         folder: where checkpoints, `metrics.jsonl` and TensorBoard events go; None keeps nothing.
-        resume: go on from the folder's last checkpoint, if it has one.
+        resume: go on from the folder's last checkpoint, if it has one. It must be of this very run; a mapping names
+            settings that differ on purpose, with the values they had: {"learning_rate": [3e-3]}.
+        identity: what else the result depends on, as JSON: what `resume` compares beside settings, key, optimiser and
+            the problem's data.
         title: what the live line begins with.
         live: show the live line where there is a terminal.
 
     Raises:
-        UserError: a target names no error of the check; the checkpoint is of another problem.
+        UserError: a target names no error of the check; the folder holds another run, or cannot be written.
+        Interrupted: a signal asked the loop to stop; the state is in the last checkpoint.
     """
-    state, so_far, best = start(networks, world, optimizer, key=key), _Progress(), None
-    if folder is not None and resume and (folder / LAST).exists():
-        state, so_far, best = _restore(folder, state)
-    outcome = message = None
-    problem, state = devices.everywhere(problem), devices.everywhere(state)
-    written = folder if devices.is_first() else None
+    first = start(networks, world, optimizer, key=key)
+    with contextlib.ExitStack() as stack:
+        written = folder if devices.is_first() else None
+        if written is not None:
+            stack.enter_context(writing(written))
+        sitting = _Sitting(problem, optimizer, settings, written, first)
+        if folder is not None:
+            sitting.whose = identity_of(problem, optimizer, settings, first.networks, key, identity)
+            sitting.open(folder, resume)
+        live = live and devices.is_first()
+        recorder = Recorder(written, title=title, live=live, from_episode=int(sitting.state.episode))
+        return sitting.run(stack.enter_context(recorder))
 
-    def save(to: Path | None) -> None:
-        if to is not None:
-            save_tree(to / LAST, devices.here(state), _header(so_far))
 
-    live = live and devices.is_first()
-    with Recorder(written, title=title, live=live, from_episode=int(state.episode)) as recorder:
-        if so_far.errors:
-            outcome, message = _finished(state, so_far, settings)
-        call, saved_at = None, time.perf_counter()
-        while outcome is None:
-            if call is None:
-                recorder.say("compiling")
-                call = _compile(problem, state, optimizer, settings)
-            began = time.perf_counter()
-            try:
-                new, rows, errors = _fetch(call(problem, state))
-                so_far.seconds = devices.agreed(so_far.seconds + time.perf_counter() - began)
-            except jax.errors.JaxRuntimeError as error:
-                if devices.alone():
+@dataclass
+class _Sitting:
+    """A run from its start or its last checkpoint until it ends or is interrupted."""
+
+    problem: Problem
+    optimizer: optax.GradientTransformation
+    settings: LearnSettings
+    written: Path | None
+    """The folder, in the process that writes it."""
+    state: LearnState
+    so_far: _Progress = field(default_factory=_Progress)
+    best: tuple[LearnState, Errors] | None = None
+    whose: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def _keeps_best(self) -> bool:
+        return self.settings.keep_best or self.settings.patience is not None
+
+    def open(self, folder: Path, resume: bool | Mapping[str, Any]) -> None:
+        """Go on from the folder's last checkpoint, or write the first."""
+        if not devices.agreed(float((folder / LAST).exists())):
+            self._save(LAST)
+            return
+        if resume is False:
+            raise UserError(f"{folder}: holds a run already; resume=True goes on with it, or choose another folder.")
+        path = folder / LAST
+        header = read_header(path)
+        differing = resume if isinstance(resume, Mapping) else {}
+        if found := difference(header.get("identity"), self.whose, differing=differing):
+            raise UserError(f"{folder}: holds another run: {found}; give the same, or choose another folder.")
+        template = self.state
+        self.state, self.so_far = load_tree(path, template), _progress_of(path, header)
+        if self._keeps_best and (folder / BEST).exists():
+            self._open_best(folder / BEST, template)
+        devices.agreed(0.0)  # all have read before one writes
+        if header["identity"] != self.whose:
+            self._save(LAST)
+
+    def _open_best(self, path: Path, template: LearnState) -> None:
+        """Read the best checkpoint; where it is damaged, the last state is the best that is known."""
+        try:
+            self.best = (load_tree(path, template), _progress_of(path, read_header(path)).errors)
+        except UserError as error:
+            self.best, self.so_far.best_episode = (self.state, self.so_far.errors), int(self.state.episode)
+            self.so_far.best_score = score(self.settings.targets, self.so_far.errors)
+            self.note = f" The best checks before episode {self.state.episode} are lost ({error})"
+
+    def run(self, recorder: Recorder) -> Run:
+        """Call the compiled program again and again until the run has ended."""
+        outcome, message = self._finished() if self.so_far.errors else (None, None)
+        self.problem, self.state = devices.everywhere(self.problem), devices.everywhere(self.state)
+        if outcome is None:
+            recorder.say("compiling")
+            with _memory():
+                call = program_for(self.problem, self.state, self.optimizer, self.settings)
+            with interrupts.learning():
+                try:
+                    outcome, message = self._learn(call, recorder)
+                except KeyboardInterrupt:
+                    self._save(LAST)
                     raise
-                save(folder)
-                raise _lost_peer(error, state) from None
-            where = origin(rows, int(state.episode)) or _bad_check(errors, int(new.episode))
-            if where is not None:
-                outcome = Outcome.DIVERGED
-                message = f"A number stopped being finite in {where}. Kept: the state of episode {state.episode}."
-                save(written)
-                break
-            if not so_far.errors:
-                _validate(settings, list(errors))
-            state = _spend(new, so_far.seconds, settings)
-            so_far.errors = errors
-            _record(recorder, state, so_far, rows)
-            best = _keep_best(state, so_far, best, settings, written)
-            outcome, message = _finished(state, so_far, settings)
-            if outcome or time.perf_counter() - saved_at > settings.checkpoint_seconds:
-                save(written)
+        if self.best and outcome is not Outcome.DIVERGED and self._keeps_best:
+            self.state, self.so_far.errors = self.best
+        assert outcome is not None and message is not None
+        seconds, errors = self.so_far.seconds, self.so_far.errors
+        return Run(outcome, devices.here(self.state), message + self.note, seconds, errors, recorder.rows)
+
+    def _learn(self, call: Call, recorder: Recorder) -> tuple[Outcome, str]:
+        saved_at = time.perf_counter()
+        while True:
+            rows, errors, new = self._call(call)
+            at = int(self.state.episode)
+            if bad := origin(rows, at) or _bad_check(errors, int(new.episode)):
+                return Outcome.DIVERGED, self._keep_last_good(call, *bad)
+            if not self.so_far.errors:
+                _validate(self.settings, list(errors))
+            self.state = _spend(new, self.so_far.seconds, self.settings)
+            self.so_far.errors = errors
+            _record(recorder, self.state, self.so_far, rows)
+            self._compare_with_best()
+            outcome, message = self._finished()
+            asked = interrupts.requested()
+            if outcome or asked or time.perf_counter() - saved_at > self.settings.checkpoint_seconds:
+                self._save(LAST)
                 saved_at = time.perf_counter()
-    if best and outcome is not Outcome.DIVERGED and (settings.keep_best or settings.patience is not None):
-        state, so_far.errors = best
-    assert outcome is not None and message is not None
-    return Run(outcome, devices.here(state), message, so_far.seconds, so_far.errors, recorder.rows)
+            if outcome is not None and message is not None:
+                return outcome, message
+            if asked:
+                raise interrupts.Interrupted(asked)
+
+    def _call(self, call: Call) -> tuple[dict[str, np.ndarray], Errors, LearnState]:
+        began = time.perf_counter()
+        try:
+            with _memory():
+                made = call(self.problem, self.state, devices.everywhere(jnp.int32(self.settings.episodes)))
+                new, rows, errors = _fetch(made)
+            self.so_far.seconds = devices.agreed(self.so_far.seconds + time.perf_counter() - began)
+        except jax.errors.JaxRuntimeError as error:
+            if devices.alone():
+                raise
+            self._save(LAST)
+            raise _lost_peer(error, self.state) from None
+        return rows, errors, new
+
+    def _keep_last_good(self, call: Call, good: int, where: str) -> str:
+        """Go to the last good episode of a call that went wrong, keep it, and return what there is to say."""
+        if good and not self.problem.generates_on_host:
+            until = devices.everywhere(jnp.int32(int(self.state.episode) + good))
+            self.state = call(self.problem, self.state, until)[0]
+        self._save(LAST)
+        return (
+            f"A number stopped being finite in {where}. Kept: the state of episode {self.state.episode}, the last good "
+            "one. A lower learning rate may lead on from there; where it does not, an equation is not defined "
+            "everywhere the data go."
+        )
+
+    def _save(self, name: str) -> None:
+        if self.written is not None:
+            header = {"progress": vars(self.so_far), "identity": self.whose}
+            save_tree(self.written / name, devices.here(self.state), header)
+
+    def _compare_with_best(self) -> None:
+        """Keep the state, in the folder too, where it is the best so far and somebody wants the best."""
+        now = score(self.settings.targets, self.so_far.errors)
+        self.so_far.stale += 1
+        if now < self.so_far.best_score:
+            self.so_far.best_score, self.so_far.best_episode, self.so_far.stale = now, int(self.state.episode), 0
+            if self._keeps_best:
+                self.best = (self.state, self.so_far.errors)
+                self._save(BEST)
+
+    def _finished(self) -> tuple[Outcome | None, str | None]:
+        settings, so_far, episode = self.settings, self.so_far, self.state.episode
+        if settings.targets and score(settings.targets, so_far.errors) <= 1:
+            return Outcome.REACHED, f"Every target was met at episode {episode}."
+        if int(episode) >= settings.episodes:
+            return Outcome.EXHAUSTED, f"The budget of {settings.episodes} episodes is spent."
+        if settings.seconds is not None and so_far.seconds >= settings.seconds:
+            return Outcome.EXHAUSTED, f"The budget of {settings.seconds:g} seconds is spent."
+        if settings.patience is not None and so_far.stale >= settings.patience:
+            return Outcome.EXHAUSTED, (
+                f"No better check in {settings.patience} since episode {so_far.best_episode}, which is restored."
+            )
+        return None, None
+
+
+@contextlib.contextmanager
+def _memory() -> Iterator[None]:
+    """Turn an exhausted memory into a message."""
+    try:
+        yield
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+            raise UserError("there is not enough memory for this; use smaller networks, batches or samples.") from None
+        raise
+
+
+def _progress_of(path: Path, header: dict[str, Any]) -> _Progress:
+    """Return what the driver remembered when it wrote a checkpoint."""
+    try:
+        return _Progress(**header["progress"])
+    except (KeyError, TypeError):
+        raise UserError(f"{path}: is no checkpoint of a run, or damaged; delete it to start anew.") from None
 
 
 def _record(recorder: Recorder, state: LearnState, so_far: _Progress, rows: dict[str, np.ndarray]) -> None:
@@ -235,9 +345,9 @@ def _lost_peer(error: Exception, state: LearnState) -> UserError:
     )
 
 
-def _bad_check(errors: dict[str, dict[str, float]], episode: int) -> str | None:
+def _bad_check(errors: Errors, episode: int) -> tuple[int, str] | None:
     bad = [name for name, figures in errors.items() if not np.all(np.isfinite(list(figures.values())))]
-    return f"episode {episode}: the check ({', '.join(bad)})" if bad else None
+    return (0, f"episode {episode}: the check ({', '.join(bad)})") if bad else None
 
 
 def _spend(state: LearnState, seconds: float, settings: LearnSettings) -> LearnState:
@@ -246,55 +356,6 @@ def _spend(state: LearnState, seconds: float, settings: LearnSettings) -> LearnS
         return state
     spent = max(float(state.progress), min(1.0, seconds / settings.seconds))
     return eqx.tree_at(lambda s: s.progress, state, devices.everywhere(jnp.float32(spent)))
-
-
-def _keep_best(
-    state: LearnState,
-    so_far: _Progress,
-    best: tuple[LearnState, dict[str, dict[str, float]]] | None,
-    settings: LearnSettings,
-    folder: Path | None,
-) -> tuple[LearnState, dict[str, dict[str, float]]] | None:
-    """Return the best state so far, and write it to the folder when it is new."""
-    now = score(settings.targets, so_far.errors)
-    so_far.stale += 1
-    if now < so_far.best_score:
-        so_far.best_score, so_far.best_episode, so_far.stale = now, int(state.episode), 0
-        if folder is not None:
-            save_tree(folder / BEST, devices.here(state), _header(so_far))
-        best = (state, so_far.errors)
-    return best
-
-
-def _finished(state: LearnState, so_far: _Progress, settings: LearnSettings) -> tuple[Outcome | None, str | None]:
-    if settings.targets and score(settings.targets, so_far.errors) <= 1:
-        return Outcome.REACHED, f"Every target was met at episode {state.episode}."
-    if int(state.episode) >= settings.episodes:
-        return Outcome.EXHAUSTED, f"The budget of {settings.episodes} episodes is spent."
-    if settings.seconds is not None and so_far.seconds >= settings.seconds:
-        return Outcome.EXHAUSTED, f"The budget of {settings.seconds:g} seconds is spent."
-    if settings.patience is not None and so_far.stale >= settings.patience:
-        return Outcome.EXHAUSTED, (
-            f"No better check in {settings.patience} since episode {so_far.best_episode}, which is restored."
-        )
-    return None, None
-
-
-def _header(so_far: _Progress) -> dict[str, Any]:
-    return {"progress": vars(so_far)}
-
-
-def _restore(
-    folder: Path, template: LearnState
-) -> tuple[LearnState, _Progress, tuple[LearnState, dict[str, dict[str, float]]] | None]:
-    """Return the last state, the driver's memory and the best state from a run's checkpoints."""
-    state = load_tree(folder / LAST, template)
-    so_far = _Progress(**read_header(folder / LAST)["progress"])
-    best = None
-    if (folder / BEST).exists():
-        errors = read_header(folder / BEST)["progress"]["errors"]
-        best = (load_tree(folder / BEST, template), errors)
-    return state, so_far, best
 
 
 def key_of(seed: int) -> PRNGKeyArray:

@@ -22,7 +22,7 @@ from equilearn.learn.state import LearnState
 
 Record = dict[str, Array]
 Summaries = dict[str, dict[str, Array]]
-Call = Callable[[Problem, LearnState], tuple[LearnState, Record, Summaries]]
+Call = Callable[[Problem, LearnState, Int[Array, ""]], tuple[LearnState, Record, Summaries]]
 
 
 def finite_flags(prefix: str, tree: PyTree[Any]) -> dict[str, Bool[Array, ""]]:
@@ -129,15 +129,13 @@ def one_episode(
     return state, record | {"active": jnp.asarray(True)}
 
 
-def compiled_call(
-    optimizer: optax.GradientTransformationExtraArgs, settings: LearnSettings
-) -> Callable[[Problem, LearnState], tuple[LearnState, Record, Summaries]]:
-    """Return the program that runs `settings.check_every` episodes (fewer at the end) and a check.
+def compiled_call(optimizer: optax.GradientTransformationExtraArgs, settings: LearnSettings) -> Call:
+    """Return the program that runs `settings.check_every` episodes (fewer before the episode `until`) and a check.
 
     The record holds one row an episode; rows that were not run have `active` false.
     """
 
-    def call(problem: Problem, state: LearnState) -> tuple[LearnState, Record, Summaries]:
+    def call(problem: Problem, state: LearnState, until: Int[Array, ""]) -> tuple[LearnState, Record, Summaries]:
         dynamic, static = eqx.partition(state, eqx.is_array)
 
         def run(dynamic: Any) -> tuple[Any, Record]:
@@ -147,7 +145,7 @@ def compiled_call(
         empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(run, dynamic)[1])
 
         def body(dynamic: Any, _: None) -> tuple[Any, Record]:
-            return jax.lax.cond(dynamic.episode < settings.episodes, run, lambda same: (same, empty), dynamic)
+            return jax.lax.cond(dynamic.episode < until, run, lambda same: (same, empty), dynamic)
 
         dynamic, records = jax.lax.scan(body, dynamic, length=settings.check_every)
         state = eqx.combine(dynamic, static)
@@ -157,18 +155,16 @@ def compiled_call(
     return call
 
 
-def host_call(
-    optimizer: optax.GradientTransformationExtraArgs, settings: LearnSettings
-) -> Callable[[Problem, LearnState], tuple[LearnState, Record, Summaries]]:
+def host_call(optimizer: optax.GradientTransformationExtraArgs, settings: LearnSettings) -> Call:
     """Like `compiled_call` where the problem generates on the host: only the learning is compiled."""
 
     @eqx.filter_jit
     def learn_once(problem: Problem, state: LearnState, data: Data, key: PRNGKeyArray) -> tuple[LearnState, Record]:
         return learn_on(problem, optimizer, settings, state, data, key=key)
 
-    def call(problem: Problem, state: LearnState) -> tuple[LearnState, Record, Summaries]:
+    def call(problem: Problem, state: LearnState, until: Int[Array, ""]) -> tuple[LearnState, Record, Summaries]:
         rows: list[Record] = []
-        for _ in range(min(settings.check_every, settings.episodes - int(state.episode))):
+        for _ in range(min(settings.check_every, int(until) - int(state.episode))):
             generate_key, learn_key, _ = _keys(state)
             data, world = problem.generate(state.networks, state.world, key=generate_key)
             state = eqx.tree_at(lambda s: s.world, state, world)

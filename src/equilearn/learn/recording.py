@@ -16,23 +16,43 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from equilearn.learn.checkpoint import write_atomically
+from equilearn.errors import UserError
+from equilearn.learn.files import refuse, write_atomically
 
 METRICS = "metrics.jsonl"
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return the complete lines of a run's `metrics.jsonl`, oldest first; empty where there is none."""
-    rows: list[dict[str, Any]] = []
+    """Return the complete lines of a run's `metrics.jsonl`, oldest first; empty where there is none.
+
+    Raises:
+        UserError: a line but the last, which a kill may have cut short, cannot be read.
+    """
     path = folder / METRICS
-    if not path.exists():
-        return rows
-    for line in path.read_text().splitlines():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+    try:
+        lines = path.read_bytes().splitlines() if path.exists() else []
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({(error.strerror or 'an error').lower()}).") from None
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, start=1):
+        row = _row(line)
+        if row is None and number < len(lines):
+            raise UserError(
+                f"{path}: line {number} is damaged; take it out, or delete the file: only the record is lost."
+            )
+        rows += [row] if row is not None else []
     return rows
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    """Return the record of a check: numbers by name; None where the line is none."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or not isinstance(row.get("episode"), int):
+        return None
+    return row if all(isinstance(value, (int, float)) for value in row.values()) else None
 
 
 def minutes(seconds: float) -> str:
@@ -52,14 +72,19 @@ class Recorder:
             self._live = None
         self._metrics = self._events = None
         if folder is not None:
-            from tensorboardX import SummaryWriter
+            try:
+                self._open(folder, from_episode)
+            except OSError as error:
+                raise refuse(folder, error) from None
 
-            self.rows = [row for row in read_metrics(folder) if row["episode"] <= from_episode]
-            write_atomically(folder / METRICS, "".join(json.dumps(row) + "\n" for row in self.rows).encode())
-            self._metrics = (folder / METRICS).open("a")
-            self._events = SummaryWriter(
-                str(folder / "tensorboard"), purge_step=from_episode + 1 if from_episode else None
-            )
+    def _open(self, folder: Path, from_episode: int) -> None:
+        from tensorboardX import SummaryWriter
+
+        self.rows = [row for row in read_metrics(folder) if row["episode"] <= from_episode]
+        write_atomically(folder / METRICS, "".join(json.dumps(row) + "\n" for row in self.rows).encode())
+        self._metrics = (folder / METRICS).open("a")
+        purge = from_episode + 1 if from_episode else None
+        self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=purge)
 
     def __enter__(self) -> Recorder:
         if self._live is not None:
@@ -96,8 +121,11 @@ class Recorder:
         row |= {f"errors/{n}/{k}": v for n, figures in errors.items() for k, v in figures.items()}
         self.rows.append(row)
         if self._metrics is not None and self._events is not None:
-            self._metrics.write(json.dumps(row) + "\n")
-            self._metrics.flush()
+            try:
+                self._metrics.write(json.dumps(row) + "\n")
+                self._metrics.flush()
+            except OSError as error:
+                raise refuse(Path(self._metrics.name), error) from None
             for name, value in row.items():
                 if "/" in name:
                     self._events.add_scalar(name, value, episode)

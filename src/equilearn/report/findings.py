@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment
 from matplotlib.figure import Figure
 
-from equilearn.learn.checkpoint import write_atomically
+from equilearn.learn.files import write_atomically
 from equilearn.report.style import CSS, png
 
 PARTS = """<p class="lead">{{ lead }}</p>

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from equilearn.equilibrium import Accuracy, Solution
 from equilearn.equilibrium.accuracy import PERCENTILES, lost
 from equilearn.learn import Outcome, Target
-from equilearn.learn.checkpoint import write_atomically
+from equilearn.learn.files import write_atomically
 from equilearn.report.figures import error_distribution, paths, training
 from equilearn.report.style import CSS, png
 
