@@ -76,10 +76,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     write_atomically(path, b"old")
 
     def fail(*_):
-        raise OSError("no space left")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", fail)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(UserError, match=r"a\.json: cannot be written \(no space left on device\); free space"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]

@@ -13,8 +13,9 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 ALLOWED = {
     "errors": set(),
     "catalogue": set(),
+    "interrupts": set(),
     "parameters": {"errors"},
-    "learn": {"errors", "parameters"},
+    "learn": {"errors", "interrupts", "parameters"},
     "networks": {"errors"},
     "optimizers": {"errors"},
     "equilibrium": {"errors", "parameters", "learn", "networks", "optimizers"},
@@ -38,7 +39,7 @@ ALLOWED = {
         "supervised",
         "data",
     },
-    "cli": {"errors", "learn", "equilibrium", "economies", "runs", "labs"},
+    "cli": {"errors", "interrupts", "learn", "equilibrium", "economies", "runs", "labs"},
     "__main__": {"cli"},
 }
 """What each part may import of the package; `equilearn` itself (its version) is open to all."""

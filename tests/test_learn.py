@@ -131,7 +131,7 @@ def test_host_environment_learns_and_resumes_bit_for_bit(tmp_path):
     whole = host_run(200)
     assert abs(float(whole.state.networks) - 3.0) < 0.2
     host_run(20, tmp_path)
-    again = host_run(200, tmp_path, resume=True)
+    again = host_run(200, tmp_path, resume={"episodes": [20]})
     assert eqx.tree_equal(whole.state, again.state)
 
 
@@ -141,7 +141,9 @@ def test_resuming_ends_bit_for_bit_where_the_whole_run_ends(tmp_path):
     whole = learn(problem, jnp.zeros(3), (), optimizer, settings, key=key_of(0))
     half = replace(settings, episodes=150)
     learn(problem, jnp.zeros(3), (), optimizer, half, key=key_of(0), folder=tmp_path)
-    again = learn(problem, jnp.zeros(3), (), optimizer, settings, key=key_of(0), folder=tmp_path, resume=True)
+    again = learn(
+        problem, jnp.zeros(3), (), optimizer, settings, key=key_of(0), folder=tmp_path, resume={"episodes": [150]}
+    )
     assert jnp.array_equal(whole.state.networks, again.state.networks)
     assert [row["episode"] for row in read_metrics(tmp_path)] == [50, 100, 150, 200, 250, 300]
 
@@ -153,7 +155,7 @@ def test_a_torn_line_of_metrics_is_dropped(tmp_path):
         file.write('{"episode": 150, "loss')
     learn(
         problem, jnp.zeros(3), (), adam(), replace(settings, episodes=150), key=key_of(0),
-        folder=tmp_path, resume=True,
+        folder=tmp_path, resume={"episodes": [100]},
     )  # fmt: skip
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["episode"] for line in lines] == [50, 100, 150]
@@ -206,23 +208,25 @@ class Blowing(Regression):
 
 
 @pytest.mark.parametrize(
-    ("where", "said"),
+    ("where", "kept", "said"),
     [
-        ("data", "episode 71: the generated data (['inputs'])"),
-        ("loss", "the loss"),
-        ("check", "the check (error)"),
+        ("data", 70, "episode 71: the generated data (inputs)"),
+        ("loss", 70, "episode 71: the loss (mse)"),
+        ("check", 50, "episode 100: the check (error)"),
     ],
 )
-def test_non_finite_numbers_keep_the_last_good_state_and_say_where(where, said, tmp_path):
+def test_non_finite_numbers_keep_the_last_good_state_and_say_where(where, kept, said, tmp_path):
     base = regression()
     problem = Blowing(base.x, base.y, base.held_x, base.held_y, where)
     world = jnp.zeros((), jnp.int32)
     run = learn(problem, jnp.zeros(3), world, adam(), SETTINGS, key=key_of(0), folder=tmp_path)
     assert run.outcome is Outcome.DIVERGED
     assert said in run.message
-    assert int(run.state.episode) == 50
+    assert int(run.state.episode) == kept
     assert bool(jnp.all(jnp.isfinite(run.state.networks)))
-    assert int(load_tree(tmp_path / LAST, run.state).episode) == 50
+    assert int(load_tree(tmp_path / LAST, run.state).episode) == kept
+    good = learn(problem, jnp.zeros(3), world, adam(), replace(SETTINGS, check_every=kept), key=key_of(0)).state
+    assert jnp.array_equal(run.state.networks, good.networks), "the state kept is that of the last good episode"
 
 
 def test_a_budget_in_seconds_ends_the_run_with_its_schedule_spent():

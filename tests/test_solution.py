@@ -53,7 +53,7 @@ def test_nested_parameters_survive(tmp_path):
 
 def test_the_wrong_model_is_refused(olg, tmp_path):
     path = olg.save(tmp_path / "six")
-    with pytest.raises(eq.UserError, match="holds a solution of OLG, not of Growth"):
+    with pytest.raises(eq.UserError, match=r"holds a solution of .*\.OLG, not of .*\.Growth"):
         eq.load(path, Growth)
     own = eq.solve(Saver(), settings=QUICK).save(tmp_path / "own")
     with pytest.raises(eq.UserError, match="not part of this package; give its class"):

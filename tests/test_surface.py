@@ -44,7 +44,7 @@ def run(tmp_path_factory):
 def test_a_run_folder_holds_what_it_should(run):
     names = {path.name for path in run.iterdir()}
     assert names == {
-        "settings.json", "result.json", "metrics.jsonl", "tensorboard", "last.npz", "best.npz",
+        ".lock", "settings.json", "result.json", "metrics.jsonl", "tensorboard", "last.npz",
         "solution.npz", "figures", "report.html",
     }  # fmt: skip
     assert any((run / "tensorboard").iterdir())

@@ -4,12 +4,13 @@ from equilearn.equilibrium.accuracy import Accuracy
 from equilearn.equilibrium.balancing import ReLoBRaLo
 from equilearn.equilibrium.conditions import euler_error, fischer_burmeister, power, product_error
 from equilearn.equilibrium.foresight import perfect_foresight
+from equilearn.equilibrium.loading import load_solution
 from equilearn.equilibrium.model import Expect, Model, PolicyFunction
 from equilearn.equilibrium.quadrature import GaussHermite, Monomial, QuasiMonteCarlo
 from equilearn.equilibrium.sets import Complement, FeasibleSet, HalfLine, Interval, Real, Simplex
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.shocks import AR1, Deterministic, Gaussian, MarkovChain, Shock
-from equilearn.equilibrium.solution import Solution, load_solution
+from equilearn.equilibrium.solution import Solution
 from equilearn.equilibrium.solve import solve
 from equilearn.equilibrium.uncertain import Uncertain
 
