@@ -24,12 +24,12 @@ from typing import Any
 
 from equilearn.economies import ECONOMIES, find, load
 from equilearn.equilibrium import Model, Solution, SolveSettings, solve
-from equilearn.equilibrium.checks import check_model
-from equilearn.equilibrium.encoding import decode, decode_model, encode, storable
+from equilearn.equilibrium.encoding import decode, decode_model, encode
+from equilearn.equilibrium.solve import check_solvable
 from equilearn.errors import UserError
 from equilearn.learn.devices import is_first
 from equilearn.learn.driver import LAST
-from equilearn.learn.files import write_atomically, writing
+from equilearn.learn.files import refuse, write_atomically, writing
 from equilearn.learn.identity import difference
 from equilearn.learn.recording import read_metrics
 from equilearn.report import write_report
@@ -65,16 +65,25 @@ def begin(
     Raises:
         UserError: the folder holds a run already, or cannot be written.
     """
+    _refuse_taken(folder)
+    _, model_stored = check_solvable(model, settings, seed)
+    problem = target if target in ECONOMIES else target.rpartition(":")[2]
+    stored = {"problem": problem, "model": model_stored, "settings": encode(settings), "seed": seed}
     with _writing(folder):
-        if is_first() and any((folder / name).exists() for name in (SETTINGS, LAST)):
-            raise UserError(f"{folder}: holds a run already; `equilearn resume {folder}`, or choose another --out.")
-        check_model(model)
-        problem = target if target in ECONOMIES else target.rpartition(":")[2]
         if is_first():
-            stored = {"problem": problem, "model": storable(model), "settings": encode(settings), "seed": seed}
+            _refuse_taken(folder)
             _write_settings(folder, stored)
         solution = solve(model, seed=seed, settings=settings, folder=folder, resume=True, live=live)
         return finish(problem, solution, folder)
+
+
+def _refuse_taken(folder: Path) -> None:
+    try:
+        taken = any((folder / name).exists() for name in (SETTINGS, LAST)) and is_first()
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        raise refuse(folder, error) from None
+    if taken:
+        raise UserError(f"{folder}: holds a run already; `equilearn resume {folder}`, or choose another --out.")
 
 
 def _write_settings(folder: Path, stored: dict[str, Any]) -> None:

@@ -22,6 +22,10 @@ from equilearn.errors import UserError
 if TYPE_CHECKING:
     from equilearn.equilibrium import Model, Solution
 
+STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
+"""Where Python's own library lies."""
+HOME = Path(__file__).resolve().parents[1]
+"""Where this package lies."""
 ECONOMIES = {
     "olg": "olg:OLG",
     "olg-bond": "bond:BondOLG",
@@ -120,8 +124,8 @@ def _is_library(module: Any) -> bool:
     file = _file_of(module)
     if file is None:
         return True
-    places = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")}
-    return any(place in file.parents for place in places)
+    installed = {"site-packages", "dist-packages"} & set(file.parts)
+    return bool(installed) or any(place in file.parents for place in (STANDARD, HOME))
 
 
 def _refuse_a_librarys_name(path: Path) -> None:

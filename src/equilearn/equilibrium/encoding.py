@@ -85,7 +85,8 @@ def _build(kind: type, value: Mapping[str, Any], kinds: Kinds) -> Any:
     except UserError:
         raise
     except Exception as error:  # a value of a wrong type, where the kind does not look at types itself
-        raise UserError(f"the file's {kind.__name__} has a value that it cannot have ({error}).") from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"the file's {kind.__name__} has a value that it cannot have ({reason}).") from None
 
 
 def kinds_of(model: type[Model] | Model) -> Kinds:

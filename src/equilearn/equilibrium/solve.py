@@ -21,6 +21,7 @@ from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.solution import Solution, fresh_policy
 from equilearn.errors import UserError
 from equilearn.learn import key_of, learn
+from equilearn.learn.devices import memory
 from equilearn.networks import MLP
 from equilearn.optimizers import soap
 
@@ -54,11 +55,10 @@ def solve(
     Raises:
         UserError: the model or an argument is wrong; the message says what and how to repair it.
     """
-    equations = check_model(model)
-    stored = storable(model)
-    settings = model.settings() if settings is None else settings
+    settings = model.settings() if settings is None and isinstance(model, Model) else settings
+    equations, stored = check_solvable(model, settings, seed)
+    assert settings is not None
     _check_names("weights", weights or {}, equations)
-    _check_names("targets", [target.error for target in settings.targets], equations)
     network_key, world_key, learn_key = jax.random.split(key_of(seed), 3)
     network = fresh_policy(model, settings, key=network_key).network
     problem = EquilibriumProblem(model, settings, equations, balancing)
@@ -96,6 +96,36 @@ def solve(
         gradient_steps=int(run.state.step),
         history=run.history,
     )
+
+
+def check_solvable(model: Model, settings: SolveSettings | None, seed: int) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Refuse what cannot be solved, stored or held in memory; return the equations' names and the stored model.
+
+    Raises:
+        UserError: the model, a setting or the seed is wrong.
+    """
+    equations = check_model(model)
+    stored = storable(model)
+    if not isinstance(settings, SolveSettings):
+        raise UserError(f"settings: must be SolveSettings, not {type(settings).__name__}.")
+    _check_names("targets", [target.error for target in settings.targets], equations)
+    key_of(seed)
+    _check_memory(model, settings)
+    return equations, stored
+
+
+def _check_memory(model: Model, settings: SolveSettings) -> None:
+    """Refuse what this machine cannot hold: weights with what SOAP keeps of each, and an episode's states."""
+    network = eqx.filter_eval_shape(fresh_policy, model, settings, key=jax.random.key(0)).network
+    weights = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(network, lambda x: hasattr(x, "shape"))))
+    state = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(model.initial, jax.random.key(0))))
+    states = settings.paths * (settings.periods + settings.check_periods)
+    needed, there = 4 * (6 * weights + 2 * states * state), memory()
+    if there is not None and needed > there:
+        raise UserError(
+            f"settings: {weights:,} weights and {states:,} states an episode need at least {needed / 2**30:,.0f} GiB "
+            f"of memory, and there are {there / 2**30:,.0f}; lower width, depth, paths or periods."
+        )
 
 
 @eqx.filter_jit

@@ -135,7 +135,7 @@ def stored(folder: Path) -> tuple[str, Lab] | None:
     try:
         content = json.loads((folder / SETTINGS).read_text())
         name, settings = content["lab"], content["settings"]
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     try:
         return name, find(name)(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})

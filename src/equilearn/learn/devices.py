@@ -61,6 +61,14 @@ def connect(coordinator: str | None = None, processes: int | None = None, rank: 
         raise UserError(f"the processes of the run did not find each other: {text}") from None
 
 
+def memory() -> int | None:
+    """Return the bytes of memory of this machine; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
 def is_first() -> bool:
     """Return whether this process is the one that writes files: rank 0, or the only one."""
     return jax.process_index() == 0

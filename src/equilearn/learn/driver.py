@@ -358,12 +358,14 @@ def _spend(state: LearnState, seconds: float, settings: LearnSettings) -> LearnS
     return eqx.tree_at(lambda s: s.progress, state, devices.everywhere(jnp.float32(spent)))
 
 
-def key_of(seed: int) -> PRNGKeyArray:
+def key_of(seed: Any) -> PRNGKeyArray:
     """Return the root key of a seed.
 
     Raises:
-        UserError: the seed is negative or has more than 32 bits.
+        UserError: the seed is no whole number, is negative or has more than 32 bits.
     """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise UserError(f"seed: must be a whole number, not {seed!r}.")
     if not 0 <= seed < 2**32:
         raise UserError(f"seed: must be between 0 and {2**32 - 1}, not {seed}.")
-    return jax.random.key(seed)
+    return jax.random.key(int(seed))

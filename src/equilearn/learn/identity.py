@@ -114,7 +114,7 @@ def _difference(there: Any, here: Any, path: tuple[str, ...], differing: Mapping
         return None
     if there == here or _other_versions(there, here):
         return None
-    name = ".".join(path[1:] if path[0] in GROUPS and len(path) > 1 else path)
+    name = ".".join(path[1:] if len(path) > 1 and path[0] in GROUPS else path)
     if name in differing and there in json.loads(json.dumps(differing[name])):
         return None
     if isinstance(here, str) and FINGERPRINT.match(here):
