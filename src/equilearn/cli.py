@@ -10,6 +10,7 @@ import dataclasses
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,8 +56,16 @@ def run(arguments: list[str]) -> int:
     except UserError as error:
         print(f"equilearn: {error}", file=sys.stderr)
         return 2
-    code = _command(arguments)
-    if launched and code:  # the others may be gone: do not wait for them
+    if not launched:
+        return _command(arguments)
+    try:
+        code = _command(arguments)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(bool(end.code))
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    if code:  # the others may be gone: do not wait for them
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -66,14 +75,19 @@ def run(arguments: list[str]) -> int:
 def _launch(arguments: list[str]) -> tuple[list[str], bool]:
     """Take the flags before the command off, and join the other processes; return whether there are any."""
     given: dict[str, Any] = {}
-    while arguments and arguments[0] in LAUNCH:
-        name, kind = arguments[0], LAUNCH[arguments[0]]
+    while arguments and (name := arguments[0].partition("=")[0]) in LAUNCH:
+        arguments = [*arguments[0].split("=", 1), *arguments[1:]]
+        kind = LAUNCH[name]
         try:
             given[name.removeprefix("--")] = kind(arguments[1])
         except (IndexError, ValueError):
             raise UserError(f"{name}: needs {'a whole number' if kind is int else 'an address'} after it.") from None
         arguments = arguments[2:]
-    if not given and not {"SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE"} & os.environ.keys():
+    splits = arguments[:1] in (["solve"], ["resume"])
+    if given and not splits:
+        raise UserError(f"{', '.join(f'--{name}' for name in given)}: several processes are for `solve` and `resume`.")
+    launched = given or {"SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE"} & os.environ.keys()
+    if not splits or not launched:
         return arguments, False
     from equilearn.learn.devices import alone, connect
 
@@ -351,10 +365,13 @@ def _resume(arguments: list[str]) -> int:
     folder, flags = _target("resume", arguments, "the run's folder DIR")
     parsed = _parse(ResumeFlags, "resume DIR", [folder] if folder.startswith("-") else flags)
     from equilearn import labs
+    from equilearn.learn.devices import alone
     from equilearn.runs import resume
 
     changes = {n: v for n, v in vars(parsed).items() if n != "model" and v is not None}
     if lab := labs.stored(Path(folder)):
+        if not alone():
+            raise UserError(f"{folder}: holds a lab, which runs in one process.")
         if changes or parsed.model:
             raise UserError(f"{folder}: is a lab, which goes on as it was begun; leave the other flags out.")
         return _do(*lab, Path(folder))

@@ -8,6 +8,7 @@ decides depends on the state alone, except where the user sets a budget in secon
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -149,9 +150,11 @@ def learn(
         written = folder if devices.is_first() else None
         if written is not None:
             stack.enter_context(writing(written))
-        sitting = _Sitting(problem, optimizer, settings, written, first)
-        if folder is not None:
+        sitting = _Sitting(problem, optimizer, settings, folder, first)
+        if folder is not None or not devices.alone():
             sitting.whose = identity_of(problem, optimizer, settings, first.networks, key, identity)
+            _compare_processes(sitting.whose)
+        if folder is not None:
             sitting.open(folder, resume)
         live = live and devices.is_first()
         recorder = Recorder(written, title=title, live=live, from_episode=int(sitting.state.episode))
@@ -165,13 +168,14 @@ class _Sitting:
     problem: Problem
     optimizer: optax.GradientTransformation
     settings: LearnSettings
-    written: Path | None
-    """The folder, in the process that writes it."""
+    folder: Path | None
     state: LearnState
     so_far: _Progress = field(default_factory=_Progress)
     best: tuple[LearnState, Errors] | None = None
     whose: dict[str, Any] = field(default_factory=dict)
     note: str = ""
+    asked: int = 0
+    """The signal that asked the loop to stop, in this process or another one."""
 
     @property
     def _keeps_best(self) -> bool:
@@ -179,7 +183,7 @@ class _Sitting:
 
     def open(self, folder: Path, resume: bool | Mapping[str, Any]) -> None:
         """Go on from the folder's last checkpoint, or write the first."""
-        if not devices.agreed(float((folder / LAST).exists())):
+        if not devices.gathered([(folder / LAST).exists()])[0, 0]:  # the first process's word
             self._save(LAST)
             return
         if resume is False:
@@ -193,7 +197,8 @@ class _Sitting:
         self.state, self.so_far = load_tree(path, template), _progress_of(path, header)
         if self._keeps_best and (folder / BEST).exists():
             self._open_best(folder / BEST, template)
-        devices.agreed(0.0)  # all have read before one writes
+        if np.ptp(devices.gathered([int(self.state.episode)])):  # all have read before one writes
+            raise UserError(f"{folder}: the processes do not see the same files there; give a folder that all share.")
         if header["identity"] != self.whose:
             self._save(LAST)
 
@@ -240,27 +245,25 @@ class _Sitting:
             _record(recorder, self.state, self.so_far, rows)
             self._compare_with_best()
             outcome, message = self._finished()
-            asked = interrupts.requested()
-            if outcome or asked or time.perf_counter() - saved_at > self.settings.checkpoint_seconds:
+            if outcome or self.asked or time.perf_counter() - saved_at > self.settings.checkpoint_seconds:
                 self._save(LAST)
                 saved_at = time.perf_counter()
             if outcome is not None and message is not None:
                 return outcome, message
-            if asked:
-                raise interrupts.Interrupted(asked)
+            if self.asked:
+                raise interrupts.Interrupted(self.asked)
 
     def _call(self, call: Call) -> tuple[dict[str, np.ndarray], Errors, LearnState]:
         began = time.perf_counter()
         try:
-            with _memory():
+            with devices.talking(), _memory():
                 made = call(self.problem, self.state, devices.everywhere(jnp.int32(self.settings.episodes)))
                 new, rows, errors = _fetch(made)
-            self.so_far.seconds = devices.agreed(self.so_far.seconds + time.perf_counter() - began)
-        except jax.errors.JaxRuntimeError as error:
-            if devices.alone():
-                raise
-            self._save(LAST)
-            raise _lost_peer(error, self.state) from None
+            seconds = self.so_far.seconds + time.perf_counter() - began
+            said = devices.gathered([seconds, interrupts.requested() or 0])
+        except devices.PeerLostError as lost:
+            raise UserError(f"{lost} {self._keep()}") from None
+        self.so_far.seconds, self.asked = float(said[0, 0]), int(said[:, 1].max())
         return rows, errors, new
 
     def _keep_last_good(self, call: Call, good: int, where: str) -> str:
@@ -275,10 +278,25 @@ class _Sitting:
             "everywhere the data go."
         )
 
+    def _keep(self) -> str:
+        """Keep the state when another process is lost, whichever this one is; say how to go on."""
+        if self.folder is None:
+            return ""
+        advice = f"start all processes again with `equilearn resume {self.folder}`"
+        try:
+            with writing(self.folder):
+                self._write(self.folder / LAST)
+        except UserError:
+            return f"Others may have kept the last state: {advice}."
+        return f"The state of episode {self.state.episode} is kept: {advice}."
+
     def _save(self, name: str) -> None:
-        if self.written is not None:
-            header = {"progress": vars(self.so_far), "identity": self.whose}
-            save_tree(self.written / name, devices.here(self.state), header)
+        if self.folder is not None and devices.is_first():
+            self._write(self.folder / name)
+
+    def _write(self, path: Path) -> None:
+        header = {"progress": vars(self.so_far), "identity": self.whose}
+        save_tree(path, devices.here(self.state), header)
 
     def _compare_with_best(self) -> None:
         """Keep the state, in the folder too, where it is the best so far and somebody wants the best."""
@@ -336,13 +354,11 @@ def _record(recorder: Recorder, state: LearnState, so_far: _Progress, rows: dict
     )
 
 
-def _lost_peer(error: Exception, state: LearnState) -> UserError:
-    """Return the message for a process whose partners no longer answer."""
-    text = str(error).strip().splitlines()[0][:200]
-    return UserError(
-        f"another process of the run died or cannot be reached ({text}). The state of episode {state.episode} is "
-        "kept: start all processes again with `equilearn resume DIR`."
-    )
+def _compare_processes(whose: dict[str, Any]) -> None:
+    """Refuse a run whose processes were started differently."""
+    for rank, other in enumerate(devices.texts(json.dumps(whose))):
+        if found := difference(json.loads(other), whose):
+            raise UserError(f"the process of rank {rank} was started differently: {found}; start all alike.")
 
 
 def _bad_check(errors: Errors, episode: int) -> tuple[int, str] | None:

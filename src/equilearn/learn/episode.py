@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-from equilearn.learn.devices import gather, split_samples
+from equilearn.learn.devices import gather, split_samples, splitting
 from equilearn.learn.problem import Data, Networks, Problem
 from equilearn.learn.settings import LearnSettings
 from equilearn.learn.state import LearnState
@@ -168,7 +168,8 @@ def host_call(optimizer: optax.GradientTransformationExtraArgs, settings: LearnS
             generate_key, learn_key, _ = _keys(state)
             data, world = problem.generate(state.networks, state.world, key=generate_key)
             state = eqx.tree_at(lambda s: s.world, state, world)
-            state, row = learn_once(problem, state, data, learn_key)
+            with splitting():
+                state, row = learn_once(problem, state, data, learn_key)
             rows.append(row | {"active": jnp.asarray(True)})
         errors = problem.check(state.networks, state.world, key=_keys(state)[2])
         records = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)

@@ -39,7 +39,9 @@ def program_for(
         program: Any = eqx.filter_jit(compiled_call(extra, settings))
         if len(_programs) >= KEPT_PROGRAMS:
             _programs.pop(next(iter(_programs)))
-        _programs[key] = program.lower(problem, state, devices.everywhere(jnp.int32(0))).compile()
+        until = devices.everywhere(jnp.int32(0))
+        with devices.splitting():
+            _programs[key] = program.lower(problem, state, until).compile()
     return _programs[key]
 
 
