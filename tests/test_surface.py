@@ -1,16 +1,11 @@
 """The command line as a user meets it: run folders, resuming after SIGKILL, models of one's own."""
 
 import json
-import os
-import random
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import equilearn as eq
@@ -100,48 +95,3 @@ def test_importing_computes_nothing():
         "from jax._src import xla_bridge; assert not xla_bridge._backends"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def solve_flags(folder):
-    return [
-        *COMMAND, "solve", "brock-mirman", "--episodes", "1200", "--width", "64", "--check-every", "20",
-        "--checkpoint-seconds", "0.05", "--out", str(folder),
-    ]  # fmt: skip
-
-
-@pytest.mark.slow
-def test_killed_twenty_times_a_run_ends_bit_for_bit_where_the_whole_one_ends(tmp_path):
-    """SIGKILL at random moments of the run, checkpoints included (one is written every 0.05 seconds)."""
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(solve_flags(whole), check=True, capture_output=True)
-    moments = random.Random(0)
-    kills = 0
-    for attempt in range(200):
-        command = solve_flags(killed) if attempt == 0 else [*COMMAND, "resume", str(killed)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        fresh = (killed / "last.npz").stat().st_mtime_ns if (killed / "last.npz").exists() else 0
-        deadline = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < deadline and kills < 20:
-            path = killed / "last.npz"
-            if path.exists() and path.stat().st_mtime_ns != fresh:
-                break
-            time.sleep(0.005)
-        time.sleep(moments.uniform(0, 0.05))
-        if kills < 20 and process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            kills += 1
-            process.communicate()
-            continue
-        output = process.communicate()
-        assert process.returncode == 0, output
-        break
-    assert kills == 20, "the run must be long enough to be killed twenty times"
-    assert not list(killed.glob(".*.part"))
-    for name in ("last.npz", "solution.npz"):
-        with np.load(whole / name) as a, np.load(killed / name) as b:
-            arrays = [key for key in a.files if key != "header"]
-            assert arrays == [key for key in b.files if key != "header"]
-            for key in arrays:
-                assert a[key].tobytes() == b[key].tobytes(), (name, key)
-    episodes = [json.loads(line)["episode"] for line in (killed / "metrics.jsonl").read_text().splitlines()]
-    assert episodes == list(range(20, 1201, 20))
