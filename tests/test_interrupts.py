@@ -77,9 +77,9 @@ def test_killed_ten_times_a_run_ends_bit_for_bit_where_the_whole_one_ends(name, 
         _, said = process.communicate(timeout=60)
         if process.returncode == 0:
             continue  # it had come to its end
-        assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), said
+        assert process.returncode in (-number, 128 + number), said  # the first before Python itself had started
         assert "Traceback" not in said
-        if number != signal.SIGKILL and newest(killed):
+        if process.returncode > 0 and newest(killed):
             assert f"equilearn resume {killed}` goes on" in said
     subprocess.run([*COMMAND, "resume", str(killed)], check=True, capture_output=True)
     same_results(whole, killed)
