@@ -179,7 +179,7 @@ def here(tree: Tree) -> Tree:
     return jax.tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, tree)
 
 
-def gathered(numbers: Sequence[float]) -> Float[np.ndarray, "processes numbers"]:
+def gathered(numbers: Sequence[int | float]) -> Float[np.ndarray, "processes numbers"]:
     """Return the numbers of all processes, one row each: all see the same, once all have come here."""
     if alone():
         return np.asarray([numbers])
