@@ -182,7 +182,7 @@ def here(tree: Tree) -> Tree:
 def gathered(numbers: Sequence[int | float]) -> Float[np.ndarray, "processes numbers"]:
     """Return the numbers of all processes, one row each: all see the same, once all have come here."""
     if alone():
-        return np.asarray([numbers])
+        return np.asarray([numbers], float)
     with talking():
         return np.asarray(multihost_utils.process_allgather(np.asarray(numbers, np.float32)))
 

@@ -183,7 +183,7 @@ class _Sitting:
 
     def open(self, folder: Path, resume: bool | Mapping[str, Any]) -> None:
         """Go on from the folder's last checkpoint, or write the first."""
-        if not devices.gathered([(folder / LAST).exists()])[0, 0]:  # the first process's word
+        if not devices.gathered([int((folder / LAST).exists())])[0, 0]:  # the first process's word
             self._save(LAST)
             return
         if resume is False:
