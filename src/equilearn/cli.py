@@ -295,7 +295,7 @@ def _new_folder(target: str) -> Path:
 
 
 def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
-    from equilearn.equilibrium.accuracy import lost, table
+    from equilearn.equilibrium.accuracy import table
     from equilearn.learn import Outcome
 
     code = 1 if solution.outcome is Outcome.DIVERGED else 0
@@ -309,8 +309,9 @@ def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
         f"{solution.episodes:,} episodes, {solution.gradient_steps:,} gradient steps, "
         f"{solution.seconds:.1f} s of learning"
     )
-    print("Errors on 10,000 fresh periods:")
-    print("\n".join([table(result["accuracy"]), *lost(result["outside"])]))
+    print(f"Errors on {'; '.join(result['coverage']['where'])}:")
+    print("\n".join([table(result["accuracy"]), *result["notes"], *result.get("failures", [])]))
+    print(result["verdict"]["words"])
     print(f"Report: {folder / 'report.html'}")
     return code
 

@@ -19,6 +19,7 @@ import json
 import math
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from equilearn.learn.driver import LAST
 from equilearn.learn.files import refuse, write_atomically, writing
 from equilearn.learn.identity import difference
 from equilearn.learn.recording import read_metrics
-from equilearn.report import write_report
+from equilearn.report import judge, write_report
 
 SETTINGS, RESULT = "settings.json", "result.json"
 
@@ -167,6 +168,7 @@ def finish(problem: str, solution: Solution, folder: Path) -> tuple[Solution, di
         return solution, {}
     solution.save(folder / "solution.npz")
     accuracy = solution.accuracy()
+    verdict = judge(solution, accuracy)
     result = {
         "problem": problem,
         "outcome": solution.outcome.value,
@@ -176,11 +178,16 @@ def finish(problem: str, solution: Solution, folder: Path) -> tuple[Solution, di
         "gradient_steps": solution.gradient_steps,
         "accuracy": accuracy.summary(),
         "outside": accuracy.outside,
+        "coverage": accuracy.coverage(),
+        "notes": accuracy.notes(),
+        "verdict": asdict(verdict),
         "settings": json.loads((folder / SETTINGS).read_text()),
         "versions": versions(),
     }
     write_json(folder / RESULT, result)
-    write_report(folder, result, solution, accuracy, read_metrics(folder))
+    if failures := write_report(folder, result, solution, accuracy, verdict, read_metrics(folder)):
+        result["failures"] = failures
+        write_json(folder / RESULT, result)
     return solution, result
 
 

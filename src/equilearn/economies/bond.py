@@ -22,7 +22,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from equilearn.equilibrium import (
     Expect,
@@ -34,7 +34,7 @@ from equilearn.equilibrium import (
     power,
     product_error,
 )
-from equilearn.equilibrium.sets import SAVINGS_LIMIT, soft_clip
+from equilearn.equilibrium.sets import SAVINGS_LIMIT, pushing, soft_clip
 from equilearn.errors import UserError
 from equilearn.learn import Target
 
@@ -100,6 +100,15 @@ class Portfolio(FeasibleSet):
             "capital_multiplier": scale * jax.nn.relu(-x),
             "collateral_multiplier": scale * jax.nn.relu(-share),
             "bond_price": price,
+        }
+
+    def at_bounds(self, name: str, raw: Float[Array, "..."]) -> dict[str, Bool[Array, "..."]]:
+        """The ends of savings, of demand for collateral, and of the price."""
+        n = self.cash.shape[0]
+        return {
+            "savings at an end": pushing(jnp.abs(raw[:n]), SAVINGS_LIMIT),
+            "collateral at an end": pushing(jnp.abs(raw[n : 2 * n]), SAVINGS_LIMIT),
+            "bond_price at an end": pushing(jnp.abs(raw[-1])),
         }
 
     def _capital_bounds(self, own: Float[Array, ""]) -> tuple[Float[Array, " savers"], Float[Array, " savers"]]:
@@ -268,6 +277,22 @@ class BondOLG(Model):
             ),
             "complementarity": jnp.concatenate([product_error(m, policy.savings), product_error(n, slack)]),
             "market": jnp.sum(policy.bonds) / jnp.sum(policy.savings),
+        }
+
+    def safeguards(self, state: State, policy: Policy) -> dict[str, Array]:
+        """Return where a floor or a bound acts that keeps a policy feasible while it is learning."""
+        gross_return, wage = self.prices(state)
+        labour = jnp.asarray(self.labour, jnp.float32)
+        cash = gross_return * state.capital + self.payoff(state) * state.bond + wage * labour
+        change, savings = self.change(state, policy), policy.savings
+        down = gross_return * state.capital[:-1] - STEEPEST / self.adjustment
+        return {
+            "capital in prices at its floor": jnp.sum(state.capital) < LEAST_CAPITAL * self.labour.sum(),
+            "consumption at its floor": (cash < 2 * LEAST_CONSUMPTION)
+            | (self.consumption(state, policy) <= LEAST_CONSUMPTION),
+            "capital run down as fast as it may": (savings > 0) & (savings <= down + 1e-4),
+            "marginal cost of capital at its floor": 1 + self.adjustment * change < 0.01,
+            "capital at the most that can be run down": savings > 0.999 * jnp.asarray(self.most_capital),
         }
 
     def features(self, state: State) -> Float[Array, " features"]:

@@ -294,6 +294,15 @@ class Climate(Model):
         euler = power(expected[0] / trends.growth, -self.ies) / self.consumption(state, policy) - 1
         return {"euler": euler, **dict(zip(names, expected[1:] / costs - 1, strict=True))}
 
+    def safeguards(self, state: State, policy: Policy) -> dict[str, Array]:
+        """Return where net output is at its floor, and where capital is kept from growing for ever."""
+        abatement = self.trends(state.year).abatement_cost  # what complete abatement costs
+        following = self.transition(state, policy, state.shock)
+        return {
+            "net output at its floor": 1 - abatement - self.damage * state.warming**2 < LEAST_NET_OUTPUT,
+            "capital at its most": following.capital > 0.999 * MOST_CAPITAL,
+        }
+
     def features(self, state: State) -> Float[Array, " 11"]:
         """Time as shares of what has decayed, and logs of what is positive."""
         rates = jnp.asarray([0.005, 0.015, 0.05])

@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from equilearn.equilibrium import Expect, FeasibleSet, MarkovChain, Model, SolveSettings, product_error
-from equilearn.equilibrium.sets import soft_clip
+from equilearn.equilibrium.sets import pushing, soft_clip
 from equilearn.errors import UserError
 from equilearn.learn import Target
 
@@ -35,6 +35,12 @@ INNER_NODES = 32
 POINTS = 64
 """Points for each income level where errors are measured, dense near zero as the nodes are."""
 THRESHOLDS = 14
+RANGE = 4.0
+"""How far the functions x and log V can move from their first guesses."""
+LEAST_PRICE = 0.05
+"""Floor of the price, for a policy that is still learning."""
+LEAST_MASS = 1e-6
+"""Of agents, below which a point of the histogram counts as empty."""
 FIRST = np.array([[0.70, 0.20, 0.10], [0.15, 0.70, 0.15], [0.10, 0.20, 0.70]])
 SECOND = np.array([[0.75, 0.10, 0.15], [0.20, 0.60, 0.20], [0.15, 0.10, 0.75]])
 
@@ -75,13 +81,19 @@ class Market(FeasibleSet):
 
     def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
         """Return both functions at the nodes, and the price."""
-        thrift = self.thrift + soft_clip(raw[0], 4.0)
+        thrift = self.thrift + soft_clip(raw[0], RANGE)
         spent = -jnp.expm1(-jax.nn.relu(thrift @ self.weights.T)) * self.cash
         return {
             "thrift": thrift,
-            "log_value": self.log_value + soft_clip(raw[1], 4.0),
-            "price": jnp.maximum(jnp.sum(self.histogram * spent), 0.05),
+            "log_value": self.log_value + soft_clip(raw[1], RANGE),
+            "price": jnp.maximum(jnp.sum(self.histogram * spent), LEAST_PRICE),
         }
+
+    def at_bounds(self, name: str, raw: Float[Array, "..."]) -> dict[str, Bool[Array, "..."]]:
+        """The ends of both functions, at nodes near which there are agents."""
+        peopled = jnp.abs(self.weights).T @ jnp.sum(self.histogram, axis=0) > LEAST_MASS
+        ends = pushing(jnp.abs(raw), RANGE) & peopled
+        return {"thrift at an end": ends[0], "log_value at an end": ends[1]}
 
 
 class Continuum(Model):
@@ -183,6 +195,13 @@ class Continuum(Model):
         lottery = jax.nn.relu(1 - jnp.abs(position[..., None] - jnp.arange(self.points)))
         moved = self._change() @ jnp.einsum("ti,tij->tj", state.histogram, lottery)
         return self.State(shock, 0.5 * moved / jnp.sum(moved, axis=1, keepdims=True))
+
+    def safeguards(self, state: State, policy: Policy) -> dict[str, Array]:
+        """Return where agents reach the end of the histogram, and where the price is at its floor."""
+        return {
+            "assets at the end of the histogram": jnp.sum(state.histogram[:, -1]) > LEAST_MASS,
+            "price at its floor": policy.price <= LEAST_PRICE,
+        }
 
     def _change(self) -> Float[Array, "2 2"]:
         return jnp.array([[self.stay, 1 - self.stay], [1 - self.stay, self.stay]], jnp.float32)

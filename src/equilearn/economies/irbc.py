@@ -42,6 +42,8 @@ MOST_INVESTED = 0.9
 from what happens in equilibrium (tested)."""
 MOST_CAPITAL = 2.5
 """Of a country. Without a bound, ever growing capital satisfies the Euler equations too."""
+LEAST_CAPITAL = 1e-3
+"""Of a country, for a policy that is still learning."""
 LEAST_CONSUMED = 0.01
 """Share of world output that is always consumed, for a policy that is still learning."""
 NEWTON_STEPS = 8
@@ -149,7 +151,7 @@ class IRBC(Model):
 
     def transition(self, state: State, policy: Any, shock: Array) -> State:
         """Investment and what is left of capital are next period's capital."""
-        return self.State(shock, jnp.log(jnp.maximum(self.following_capital(state, policy), 1e-3)))
+        return self.State(shock, jnp.log(jnp.maximum(self.following_capital(state, policy), LEAST_CAPITAL)))
 
     def growth(self, state: State, policy: Any) -> Float[Array, " N"]:
         """Return the growth rate g of every country's capital."""
@@ -202,6 +204,17 @@ class IRBC(Model):
             "consumption": self.consumption(state, policy),
             "capital": jnp.exp(state.log_capital),
             "world_consumption": self.world_consumption(state, policy),
+        }
+
+    def safeguards(self, state: State, policy: Any) -> dict[str, Array]:
+        """Return where a bound acts that keeps a policy feasible, and economies stable, while it is learning."""
+        cost = 0.5 * self.adjustment * jnp.exp(state.log_capital) * self.growth(state, policy) ** 2
+        output = self.output(state)
+        return {
+            "consumption at its floor": jnp.sum(output - policy.investment - cost) < LEAST_CONSUMED * jnp.sum(output),
+            "investment at its most": policy.investment > 0.999 * self.most(state),
+            "capital at its floor": self.following_capital(state, policy) < LEAST_CAPITAL,
+            "capital at its most": self.following_capital(state, policy) > 0.999 * MOST_CAPITAL,
         }
 
     def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:

@@ -14,6 +14,7 @@ independent ones, with depreciation the slow index). The labour profile is the p
 (ages 21 to 80), stretched over the N generations.
 """
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -251,11 +252,38 @@ class OLG(Model):
         )
 
     def required(self) -> tuple[Target, ...]:
-        """Return the published accuracy (Table 3; the complementarity's mean as stated there, 1e-4)."""
-        return (
+        """Return the published accuracy of the paper's own limits, 0 and -0.5 (Tables 3 and 4).
+
+        Between the two limits each figure may be as large as in either row; beyond -0.5, where nothing is published,
+        the row of -0.5 is asked. Other calibrations than the paper's are asked what it reached with a limit of 0.
+        """
+        tight = (
             Target("euler", mean=6e-4, p999=5.4e-3, max=1.31e-2),
             Target("complementarity", mean=1e-4, p999=1.5e-3, max=2.5e-3),
         )
+        if self.borrowing_limit == 0 or replace(self, borrowing_limit=0.0) != OLG():
+            return tight
+        loose = (
+            Target("euler", mean=4e-4, p999=4.7e-3, max=3.55e-2),
+            Target("complementarity", mean=1e-4, p999=1.4e-3, max=4.2e-3),
+        )
+        if self.borrowing_limit <= -0.5:
+            return loose
+        return tuple(
+            Target(a.error, mean=max(a.mean, b.mean), p999=max(a.p999, b.p999), max=max(a.max, b.max))
+            for a, b in zip(tight, loose, strict=True)
+        )
+
+    def safeguards(self, state: State, policy: Policy) -> dict[str, Array]:
+        """Return where a floor acts that keeps a policy feasible while it is learning."""
+        gross_return, wage = self.prices(state)
+        cash = gross_return * state.capital + wage * jnp.asarray(self.labour, jnp.float32)
+        tighter = self.limits > np.float32(self.borrowing_limit)
+        return {
+            "capital in prices at its floor": jnp.sum(state.capital) < LEAST_CAPITAL * self.labour.sum(),
+            "consumption at its floor": cash < np.append(self.limits, np.float32(0)) + LEAST_CONSUMPTION,
+            "debt at what wages can repay": jnp.asarray(tighter) & (policy.savings <= self.limits),
+        }
 
     def figures(self, solution: Any, simulation: Any, errors: Any) -> dict[str, Any]:
         """Return the figures of the course: profiles by age, savings, wealth and consumption by shock."""

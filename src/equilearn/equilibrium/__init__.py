@@ -4,6 +4,7 @@ from equilearn.equilibrium.accuracy import Accuracy
 from equilearn.equilibrium.balancing import ReLoBRaLo
 from equilearn.equilibrium.conditions import euler_error, fischer_burmeister, power, product_error
 from equilearn.equilibrium.foresight import perfect_foresight
+from equilearn.equilibrium.given import OutsideWarning
 from equilearn.equilibrium.loading import load_solution
 from equilearn.equilibrium.model import Expect, Model, PolicyFunction
 from equilearn.equilibrium.quadrature import GaussHermite, Monomial, QuasiMonteCarlo
@@ -28,6 +29,7 @@ __all__ = [
     "MarkovChain",
     "Model",
     "Monomial",
+    "OutsideWarning",
     "PolicyFunction",
     "QuasiMonteCarlo",
     "ReLoBRaLo",

@@ -1,13 +1,15 @@
-"""The certificate: errors in the equilibrium conditions on a fresh simulated path.
+"""The certificate: errors in the equilibrium conditions on fresh simulated states, and what these states cover.
 
-The path starts from an initial state, not from training data; shocks are the model's own; a burn-in is dropped; every
-error uses conditional expectations (all nodes of the shock), never one realised shock. Figures pool periods and
-components (ages, countries), as in Azinovic, Gaegauf and Scheidegger (2022).
+The paths start from initial states, not from training data; shocks are the model's own; every error uses conditional
+expectations (all nodes of the shock), never one realised shock. Figures pool periods and components (ages, countries),
+as in Azinovic, Gaegauf and Scheidegger (2022). Beside the errors stands what they can say nothing about: states of the
+chain that were not visited, periods far outside what was learnt, bounds and clamps that held the economy.
+`certificate.py` chooses the paths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,55 +17,208 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
-from equilearn.equilibrium.model import PolicyFunction
-from equilearn.equilibrium.problem import errors_on
+from equilearn.equilibrium.model import PolicyFunction, pieces
+from equilearn.equilibrium.problem import BATCH, errors_on
+from equilearn.equilibrium.shocks import MarkovChain
 
 PERCENTILES = (0.1, 10.0, 50.0, 90.0, 99.0, 99.9)
+COLUMNS = ("mean", "max", *(f"{p:g}" for p in PERCENTILES))
 LOST = 0.1
 """A path of which at least this share lies outside what was learnt is called lost."""
+NEGLIGIBLE = 1e-4
+"""A bound or a clamp that acts on a smaller share of the states is not named."""
+TOLERATED = 1e-3
+"""A solution in which a clamp, or a bound without an equation, acts on a larger share is not called accurate."""
+LISTED = 8
+"""So many states of a chain are listed in words; where there are more, the report has the table."""
 
 _errors_on = eqx.filter_jit(errors_on)
 
 
-@eqx.filter_jit
-def _outside(policy: PolicyFunction, states: Any) -> Array:
-    return jnp.mean(jax.vmap(lambda state: policy.scaling.blind(policy.model.features(state)))(states))
+@dataclass(frozen=True)
+class Part:
+    """What was found on one set of states; the certificate is made of one part or two."""
+
+    where: str
+    """Which states these are, in words."""
+    errors: Mapping[str, Float[np.ndarray, ...]]
+    """Absolute errors of every equation, one row a state."""
+    label: str = ""
+    """What is added to the names of the errors in the summary."""
+    shocks: Int[np.ndarray, " states"] | None = None
+    """The chain's state in each; None without a chain."""
+    outside: float = 0.0
+    """Share of the states, in [0, 1], that lie so far from all that the network learnt from that it cannot tell them
+    apart."""
+    held: Mapping[str, float] | None = None
+    """Share of the states in which a clamp or a bound without an equation acts, by what it is in words."""
+    binding: Mapping[str, float] | None = None
+    """Share of states and components in which a bound binds that has a multiplier, by what it is in words."""
+
+    def rows(self) -> dict[str, dict[str, float]]:
+        """Return, for every error, mean, max and percentiles."""
+        return {name + self.label: _figures(values) for name, values in self.errors.items()}
+
+    def mean_by_state(self, states: int) -> dict[str, Float[np.ndarray, " states"]]:
+        """Return the mean of every error in each state of the chain; NaN where there was none."""
+        assert self.shocks is not None
+        visits = np.bincount(self.shocks, minlength=states)
+        means = {}
+        for name, values in self.errors.items():
+            own = values.reshape(len(values), -1).mean(axis=1, dtype=np.float64)
+            with np.errstate(invalid="ignore"):
+                means[name] = np.bincount(self.shocks, own, minlength=states) / np.where(visits > 0, visits, np.nan)
+        return means
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Absolute errors of every equation, one row a simulated state."""
+    """Absolute errors of every equation, and what they cover."""
 
-    errors: Mapping[str, Float[np.ndarray, "states ..."]]
-    outside: float = 0.0
-    """Share of the states, in [0, 1], that lie so far from all that the network learnt from that it cannot tell them
-    apart."""
+    parts: tuple[Part, ...]
+    """The long run; and the way there, where a long path does not see it again."""
+    long_run: tuple[float, ...] = ()
+    """Probability of each state of the chain in the long run; empty without a chain, and for given states."""
+
+    @property
+    def errors(self) -> Mapping[str, Float[np.ndarray, ...]]:
+        """Absolute errors of the first part, one row a state."""
+        return self.parts[0].errors
+
+    @property
+    def outside(self) -> float:
+        """Share of the states outside what was learnt, in the part where it is largest."""
+        return max(part.outside for part in self.parts)
+
+    @property
+    def where(self) -> str:
+        """Which states were looked at, in words."""
+        return "; ".join(part.where for part in self.parts)
+
+    @property
+    def visits(self) -> tuple[int, ...]:
+        """How often each state of the chain was visited; empty without a chain, and for given states."""
+        count = np.zeros(len(self.long_run), int)
+        for part in self.parts:
+            if part.shocks is not None:
+                count += np.bincount(part.shocks, minlength=count.size)
+        return tuple(int(n) for n in count)
+
+    @property
+    def held(self) -> dict[str, float]:
+        """Share of the states in which a clamp or a bound without an equation acts, where it is not negligible."""
+        return _largest([part.held or {} for part in self.parts])
+
+    @property
+    def binding(self) -> dict[str, float]:
+        """Share of states and components in which a bound binds that is part of the economics."""
+        return _largest([part.binding or {} for part in self.parts])
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Return, for every error, mean, max and the percentiles 0.1, 10, 50, 90, 99 and 99.9."""
-        rows: dict[str, dict[str, float]] = {}
-        for name, values in self.errors.items():
-            figures = np.percentile(values, PERCENTILES)
-            rows[name] = {"mean": float(values.mean()), "max": float(values.max())}
-            rows[name] |= {f"{p:g}": float(figure) for p, figure in zip(PERCENTILES, figures, strict=True)}
-        return rows
+        """Return, for every error, mean, max and the percentiles 0.1, 10, 50, 90, 99 and 99.9.
+
+        Errors on the way to the long run have rows of their own: `euler, first 100 periods`.
+        """
+        return {name: row for part in self.parts for name, row in part.rows().items()}
+
+    def mean_by_state(self) -> dict[str, Float[np.ndarray, " states"]]:
+        """Return the mean of every error of the summary in each state of the chain; NaN where it was not visited."""
+        parts = self.parts if self.long_run else ()
+        return {
+            name + part.label: means for part in parts for name, means in part.mean_by_state(len(self.long_run)).items()
+        }
+
+    def coverage(self) -> dict[str, Any]:
+        """Return what the errors cover, for people's scripts: `coverage` in `result.json`."""
+        means = self.mean_by_state()
+        return {
+            "where": [part.where for part in self.parts],
+            "chain": [
+                {"state": z, "long_run": p, "visits": n, "mean": {name: float(row[z]) for name, row in means.items()}}
+                for z, (p, n) in enumerate(zip(self.long_run, self.visits, strict=True))
+            ],
+            "outside": self.outside,
+            "held": self.held,
+            "binding": self.binding,
+        }
+
+    def notes(self) -> list[str]:
+        """Return in sentences what the figures of the errors do not say."""
+        return [
+            *self._not_finite(),
+            *visited(self.visits, self.long_run),
+            *lost(self.outside),
+            *(f"{what[0].upper()}{what[1:]} in {percent(share)} of the states." for what, share in self.held.items()),
+            *(f"{what[0].upper()}{what[1:]}: it binds in {percent(share)}." for what, share in self.binding.items()),
+        ]
+
+    def _not_finite(self) -> list[str]:
+        sentences = []
+        for part in self.parts:
+            for name, values in part.errors.items():
+                if bad := int(np.sum(~np.isfinite(values))):
+                    sentences.append(f"{name}{part.label}: {bad:,} of {values.size:,} errors are not finite numbers.")
+        return sentences
 
     def __str__(self) -> str:
-        """Return the summary as a table, with a warning where the path left what was learnt."""
-        return "\n".join([table(self.summary()), *lost(self.outside)])
+        """Return what was looked at, the summary as a table, and what else must be said."""
+        return "\n".join([f"Errors on {self.where}:", table(self.summary()), *self.notes()])
 
 
-def table(summary: Mapping[str, Mapping[str, float]]) -> str:
+def _figures(values: Float[np.ndarray, ...]) -> dict[str, float]:
+    """Return mean, max and percentiles; not numbers where an error is not."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        percentiles = np.percentile(values, PERCENTILES)
+        figures = [values.mean(), values.max(), *percentiles]
+    return {column: float(figure) for column, figure in zip(COLUMNS, figures, strict=True)}
+
+
+def _largest(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the largest share of each name, without those that are negligible."""
+    names = dict.fromkeys(name for one in shares for name in one)
+    largest = {name: max(one.get(name, 0.0) for one in shares) for name in names}
+    return {name: share for name, share in largest.items() if share > NEGLIGIBLE}
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, with three digits at most."""
+    return f"{100 * share:.3g} %"
+
+
+def table(summary: Mapping[str, Mapping[str, float | None]]) -> str:
     """Return a summary of errors as text: a line per error, a column per figure."""
-    columns = ["mean", "max", *(f"{p:g}" for p in PERCENTILES)]
     width = max(map(len, summary), default=5)
-    head = " " * width + "".join(f"{column:>11}" for column in columns)
-    lines = [
-        f"{name:<{width}}" + "".join(f"{row[column]:11.2e}" for column in columns) for name, row in summary.items()
-    ]
+    head = " " * width + "".join(f"{column:>11}" for column in COLUMNS)
+    lines = [f"{name:<{width}}" + "".join(_cell(row[column]) for column in COLUMNS) for name, row in summary.items()]
     return "\n".join([head, *lines])
+
+
+def _cell(figure: float | None) -> str:
+    return f"{'-':>11}" if figure is None else f"{figure:11.2e}"
+
+
+def visited(visits: Sequence[int], long_run: Sequence[float]) -> list[str]:
+    """Return in words how often the states of a chain were visited, and which were not; nothing without a chain."""
+    if not visits:
+        return []
+    total, missed = sum(visits), [z for z, n in enumerate(visits) if n == 0]
+    seen = f"{len(visits) - len(missed)} of {len(visits)} states of the chain were visited"
+    if len(visits) <= LISTED:
+        shares, expected = (", ".join(f"{100 * x:.3g}" for x in xs) for xs in ([n / total for n in visits], long_run))
+        sentences = [f"{seen} ({shares} %; in the long run {expected} %)."]
+    else:
+        least = min(n for n in visits if n)
+        sentences = [f"{seen}, the rarest of them {least} {'time' if least == 1 else 'times'}."]
+    if missed:
+        listed = f"{', '.join(map(str, missed[:-1]))} and {missed[-1]}" if len(missed) > 1 else str(missed[0])
+        sentences.append(
+            f"{'States' if len(missed) > 1 else 'State'} {listed} of the chain {'were' if len(missed) > 1 else 'was'} "
+            f"never visited ({percent(sum(long_run[z] for z in missed))} of the periods in the long run; the first is "
+            "state 0): nothing is certified there; `accuracy(states=...)` gives errors in states of your own."
+        )
+    return sentences
 
 
 def lost(outside: float) -> list[str]:
@@ -80,7 +235,42 @@ def lost(outside: float) -> list[str]:
     ]
 
 
-def accuracy_on(policy: PolicyFunction, states: Any) -> Accuracy:
-    """Return the absolute errors in the given states (leading axis: states)."""
+def _looked_at(policy: PolicyFunction, state: Any) -> tuple[Bool[Array, ""], dict[str, Array], dict[str, Array]]:
+    """Return whether a state is outside what was learnt, what holds the policy there, and what binds."""
+    model, raw = policy.model, policy.raw(state)
+    held, binding = {}, {}
+    for name, feasible, own in pieces(model, state, raw):
+        held |= feasible.at_bounds(name, own)
+        binding |= feasible.binding(name, own)
+    held |= model.safeguards(state, policy(state))
+    held = {name: jnp.any(where) for name, where in held.items()}
+    binding = {name: jnp.mean(where) for name, where in binding.items()}
+    return policy.scaling.blind(model.features(state)), held, binding
+
+
+@eqx.filter_jit
+def _shares(policy: PolicyFunction, states: Any) -> tuple[Array, dict[str, Array], dict[str, Array]]:
+    looked = jax.lax.map(lambda state: _looked_at(policy, state), states, batch_size=BATCH)
+    return jax.tree.map(jnp.mean, looked)
+
+
+def part_on(policy: PolicyFunction, states: Any, where: str, label: str = "") -> Part:
+    """Return what is found in the given states (leading axis: states).
+
+    Args:
+        policy: the solution's policy function.
+        states: the states.
+        where: which these are, in words.
+        label: what is added to the names of the errors in the summary.
+    """
     errors = {name: np.abs(np.asarray(e)) for name, e in _errors_on(policy, states).items()}
-    return Accuracy(errors, float(_outside(policy, states)))
+    outside, held, binding = _shares(policy, states)
+    return Part(
+        where=where,
+        errors=errors,
+        label=label,
+        shocks=np.asarray(states.shock) if isinstance(policy.model.shock, MarkovChain) else None,
+        outside=float(outside),
+        held={name: float(share) for name, share in held.items()},
+        binding={name: float(share) for name, share in binding.items()},
+    )

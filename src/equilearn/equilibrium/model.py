@@ -23,7 +23,7 @@ import abc
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, dataclass_transform
 
@@ -135,6 +135,15 @@ class Model(abc.ABC):
         """Return the bounds that the certificate must meet for the report to call the solution accurate."""
         return ()
 
+    def safeguards(self, state: Any, policy: Any) -> dict[str, Array]:
+        """Return where a clamp of the model's own acts, true or false, by what it is in words.
+
+        Clamps (a floor of consumption, a largest capital) keep a policy that is still learning feasible; where one acts
+        in the solution, that of another economy was found. The certificate names those that act.
+        """
+        del state, policy
+        return {}
+
     def figures(self, solution: Any, simulation: Any, errors: Any) -> dict[str, Any]:
         """Return the model's own figures for the report, by title; see `equilearn.report`."""
         del solution, simulation, errors
@@ -199,8 +208,11 @@ class PolicyFunction(eqx.Module):
 
     def __call__(self, state: Any) -> Any:
         """Return the policies in one state."""
-        raw = self.network(self.scaling(self.model.features(state)), head_of(self.model, state))
-        return assemble(self.model, state, raw)
+        return assemble(self.model, state, self.raw(state))
+
+    def raw(self, state: Any) -> Float[Array, " raw"]:
+        """Return the network's numbers in one state, before the feasible sets."""
+        return self.network(self.scaling(self.model.features(state)), head_of(self.model, state))
 
 
 def shock_of(state: Any) -> Array:
@@ -221,11 +233,17 @@ def heads(model: Model) -> int:
 def assemble(model: Model, state: Any, raw: Float[Array, " raw"]) -> Any:
     """Map a network's raw numbers into the model's feasible sets; return the policies."""
     values: dict[str, Array] = {}
+    for name, feasible, own in pieces(model, state, raw):
+        values |= feasible.values(name, own)
+    return model.Policy(**values)
+
+
+def pieces(model: Model, state: Any, raw: Float[Array, " raw"]) -> Iterator[tuple[str, FeasibleSet, Array]]:
+    """Yield every feasible set of the model with its name and its part of the raw numbers."""
     at = 0
     for name, feasible in model.policies(state).items():
-        values |= feasible.values(name, raw[at : at + feasible.size].reshape(feasible.shape))
+        yield name, feasible, raw[at : at + feasible.size].reshape(feasible.shape)
         at += feasible.size
-    return model.Policy(**values)
 
 
 def expectation(policy: PolicyFunction, state: Any, decision: Any) -> Expect:

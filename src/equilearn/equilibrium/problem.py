@@ -30,6 +30,8 @@ SCALING_SHARE = 0.2
 """Share of the episodes during which the input scaling follows the data; later it stays as it is."""
 SCALING_RATE = 0.1
 """How fast it follows: the weight of an episode's data, so that a wild beginning is forgotten."""
+BATCH = 256
+"""States computed at once outside the learning: so many fit the cache."""
 
 
 class Economies(eqx.Module):
@@ -139,4 +141,4 @@ def flatten_path(path: Any) -> Any:
 
 def errors_on(policy: PolicyFunction, states: Any) -> dict[str, Float[Array, "S ..."]]:
     """Return the equilibrium errors in S states, computed in batches that fit the cache."""
-    return jax.lax.map(lambda state: equation_errors(policy, state), states, batch_size=256)
+    return jax.lax.map(lambda state: equation_errors(policy, state), states, batch_size=BATCH)

@@ -23,7 +23,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 LIMIT = 12.0
 """Raw numbers are softly clipped to (-LIMIT, LIMIT), so that in float32 no variable ever reaches its bound."""
@@ -31,9 +31,18 @@ SAVINGS_LIMIT = 8.0
 """The same for `Complement`, whose upper - variable is above (1 - start) exp(-SAVINGS_LIMIT) of the interval."""
 
 
+PUSHING = 0.8
+"""Share of the clip from which a raw number counts as pushing against it: a ten-thousandth of an interval is left."""
+
+
 def soft_clip(raw: Float[Array, ...], limit: float = LIMIT) -> Float[Array, ...]:
     """Return limit tanh(x / limit): x where it is small, never the limit or more."""
     return limit * jnp.tanh(raw / limit)
+
+
+def pushing(raw: Float[Array, ...], limit: float = LIMIT) -> Bool[Array, ...]:
+    """Return where raw numbers are so large that the soft clip holds them back."""
+    return soft_clip(raw, limit) > PUSHING * limit
 
 
 class FeasibleSet(eqx.Module):
@@ -51,6 +60,19 @@ class FeasibleSet(eqx.Module):
     def names(self, name: str) -> tuple[str, ...]:
         """Return the names of the policies the set gives."""
         return (name,)
+
+    def at_bounds(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+        """Return, by what it is in words, where a policy is held at an end that has no equation of its own.
+
+        The certificate names such ends, and does not call a solution accurate where one holds it often.
+        """
+        del name, raw
+        return {}
+
+    def binding(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+        """Return, by what it is in words, where a policy is at an end that is part of the economics."""
+        del name, raw
+        return {}
 
     @property
     def size(self) -> int:
@@ -97,6 +119,10 @@ class HalfLine(FeasibleSet):
         """Return lower + scale softplus(x)."""
         return {name: jnp.asarray(self.lower + self.scale * jax.nn.softplus(jnp.maximum(raw, -LIMIT)))}
 
+    def binding(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+        """A multiplier is at its lower bound wherever its constraint does not bind."""
+        return {f"{name} at its lower bound": raw < -PUSHING * LIMIT}
+
 
 class Interval(FeasibleSet):
     """Numbers between two bounds, a box where the bounds are arrays: lower + (upper - lower) sigmoid(x + b).
@@ -119,6 +145,10 @@ class Interval(FeasibleSet):
         share = jax.nn.sigmoid(soft_clip(raw) + jax.scipy.special.logit(self.start))
         return {name: _between(self.lower, self.upper, share)}
 
+    def at_bounds(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+        """Both ends."""
+        return {f"{name} at its lower bound": pushing(-raw), f"{name} at its upper bound": pushing(raw)}
+
 
 class Simplex(FeasibleSet):
     """`number` shares above zero that sum to `total`: total softmax(x)."""
@@ -134,6 +164,10 @@ class Simplex(FeasibleSet):
     def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """Return total softmax(x)."""
         return {name: jnp.asarray(self.total * jax.nn.softmax(soft_clip(raw)))}
+
+    def at_bounds(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+        """Shares that the clip keeps from falling or rising."""
+        return {f"a share of {name} at its bound": pushing(jnp.abs(raw))}
 
 
 class Complement(FeasibleSet):
@@ -177,3 +211,14 @@ class Complement(FeasibleSet):
             name: _between(self.lower, self.upper, share),
             self.multiplier: jnp.asarray(self.scale * jax.nn.relu(-x)),
         }
+
+    def at_bounds(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+        """The upper end, and the largest multiplier."""
+        return {
+            f"{name} at its upper bound": pushing(raw, SAVINGS_LIMIT),
+            f"{self.multiplier} at its upper bound": pushing(-raw, SAVINGS_LIMIT),
+        }
+
+    def binding(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+        """The lower bound, which has the multiplier."""
+        return {f"{name} at its lower bound": soft_clip(raw, SAVINGS_LIMIT) < jnp.log1p(-jnp.asarray(self.start))}

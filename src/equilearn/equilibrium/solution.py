@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +15,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Key, PRNGKeyArray
+from jaxtyping import Array, Bool, Key, PRNGKeyArray
 
-from equilearn.equilibrium.accuracy import Accuracy, accuracy_on
+from equilearn.equilibrium.accuracy import LOST, Accuracy, lost, part_on
+from equilearn.equilibrium.arguments import finite, seed_of, whole
+from equilearn.equilibrium.certificate import certify, starts_again
 from equilearn.equilibrium.encoding import encode
 from equilearn.equilibrium.fingerprint import equations_of
+from equilearn.equilibrium.given import OutsideWarning, given, warn_outside
 from equilearn.equilibrium.model import Model, PolicyFunction, heads, shock_of
 from equilearn.equilibrium.problem import flatten_path
 from equilearn.equilibrium.settings import SolveSettings
-from equilearn.equilibrium.shocks import Deterministic, MarkovChain
+from equilearn.equilibrium.shocks import MarkovChain
 from equilearn.equilibrium.simulation import path_after_burn_in
 from equilearn.errors import UserError
 from equilearn.learn import Outcome, key_of
@@ -31,6 +35,8 @@ from equilearn.learn.files import refuse
 from equilearn.networks import MLP, Scaling, Swish
 
 SUFFIX = ".npz"
+MOST_STATES = 10**9
+"""Most states of one simulation."""
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -78,43 +84,49 @@ class Solution:
     def policy(self, state: Any) -> Any:
         """Return the policies in a state, or in many: a leading axis on every field of the state.
 
-        Raises:
-            UserError: the state is not one of this model, or its shapes are wrong.
-        """
-        state, many = self._checked(state)
-        return _policies(self.policy_function, state) if many else _policy(self.policy_function, state)
+        Warns (`OutsideWarning`) of a state that is far outside what was learnt.
 
-    def _checked(self, state: Any) -> tuple[Any, bool]:
-        """Return a state of the right types, and whether it has a leading axis."""
-        like = jax.eval_shape(self.model.initial, jax.random.key(0))
-        if not isinstance(state, self.model.State):
-            raise UserError(f"needs a {self.model.name}.State, not {type(state).__name__}.")
-        state = jax.tree.map(lambda leaf, one: jnp.asarray(leaf, one.dtype), state, like)
-        extra = {jnp.ndim(leaf) - one.ndim for leaf, one in zip(state, like, strict=True)}
-        if extra in ({0}, {1}):
-            return state, extra == {1}
-        raise UserError(
-            f"the fields of {self.model.name}.State must have shapes "
-            f"{', '.join(f'{n}{list(one.shape)}' for n, one in zip(state._fields, like, strict=True))}, "
-            "all of them with one leading axis more or none."
-        )
+        Raises:
+            UserError: the state is not one of this model, its shapes are wrong, or it is impossible.
+        """
+        state, axes = given(self.model, state)
+        warn_outside(self.policy_function, _listed(state, axes), "policy")
+        return _policies(self.policy_function, state) if axes else _policy(self.policy_function, state)
 
     @in_own_precision
     def states(self, periods: int = 10_000, *, burn_in: int = 2_000, paths: int = 1, seed: int = 1) -> Any:
         """Return states on fresh paths after burn-in: leading axes (periods, paths)."""
-        for name, value, least in (("periods", periods, 1), ("burn_in", burn_in, 0), ("paths", paths, 1)):
-            if value < least:
-                raise UserError(f"{name} must be at least {least}, not {value}.")
-        key = jax.random.fold_in(key_of(seed), 0x5EED)
-        again = isinstance(self.model.shock, Deterministic) or not self.model.ergodic
-        restart = self.settings.restart if again else 0.0
-        return path_after_burn_in(self.policy_function, periods, burn_in, paths, restart, key)
+        periods, burn_in, paths = _simulated(periods, burn_in, paths)
+        return path_after_burn_in(self.policy_function, periods, burn_in, paths, self._restart, _path_key(seed))
+
+    @property
+    def _restart(self) -> float:
+        """Probability a period that a simulated path starts again."""
+        return self.settings.restart if starts_again(self.model) else 0.0
 
     @in_own_precision
-    def accuracy(self, periods: int = 10_000, *, burn_in: int = 2_000, seed: int = 1) -> Accuracy:
-        """Return the certificate: absolute equilibrium errors on one fresh path of so many periods."""
-        states = self.states(periods, burn_in=burn_in, seed=seed)
-        return accuracy_on(self.policy_function, flatten_path(states))
+    def accuracy(self, periods: int = 10_000, *, burn_in: int = 2_000, seed: int = 1, states: Any = None) -> Accuracy:
+        """Return the certificate: absolute equilibrium errors on fresh states, and what they cover.
+
+        The states are those of one path after burn-in; where that cannot see everything (states of a chain that are
+        left for ever, no shocks, uncertain parameters), those of many paths, and of their way there (`certificate.py`).
+
+        Args:
+            periods: states in the long run.
+            burn_in: periods dropped before them.
+            seed: seed of the path.
+            states: take the errors in these instead: a state, or many with leading axes on every field.
+
+        Raises:
+            UserError: an argument is wrong; the states are not of this model, or impossible.
+        """
+        if states is not None:
+            listed = _listed(*given(self.model, states, axes=2))
+            number = jax.tree.leaves(listed)[0].shape[0]
+            where = f"{number:,} given state{'s' if number > 1 else ''}"
+            return Accuracy((part_on(self.policy_function, listed, where),))
+        periods, burn_in, _ = _simulated(periods, burn_in, 1)
+        return certify(self.policy_function, periods, burn_in, self._restart, key=_path_key(seed))
 
     @in_own_precision
     def simulate(self, periods: int = 10_000, *, burn_in: int = 2_000, paths: int = 1, seed: int = 1) -> xr.Dataset:
@@ -125,6 +137,9 @@ class Solution:
             burn_in: periods dropped before them.
             paths: paths side by side; with one, the result has no axis `path`.
             seed: seed of the simulation.
+
+        Raises:
+            UserError: an argument is wrong.
         """
         states = self.states(periods, burn_in=burn_in, paths=paths, seed=seed)
         values = _observe(self.policy_function, states)
@@ -142,16 +157,23 @@ class Solution:
             periods: periods followed, the first included.
             seed: of the shocks; None keeps the innovations of continuous shocks at zero.
 
+        Warns (`OutsideWarning`) where a path starts, or goes, far outside what was learnt.
+
         Raises:
-            UserError: the state is not one of this model; a Markov chain has no seed.
+            UserError: an argument is wrong: the state is not one of this model, or impossible; a Markov chain has no
+                seed.
         """
         if seed is None and isinstance(self.model.shock, MarkovChain):
             raise UserError("follow: the shocks of a Markov chain cannot be zero; give a seed.")
-        state, many = self._checked(state)
-        states = state if many else jax.tree.map(lambda leaf: leaf[None], state)
-        values = _follow(self.policy_function, states, periods, seed is not None, key_of(seed or 0))
-        lead = ("period", "path") if many else ("period",)
-        values = values if many else {name: value[:, 0] for name, value in values.items()}
+        state, axes = given(self.model, state)
+        states, periods = _listed(state, axes), whole("periods", periods, 1)
+        key = key_of(0 if seed is None else seed_of(seed))
+        warn_outside(self.policy_function, states, "follow")
+        values, outside = _follow(self.policy_function, states, periods, seed is not None, key)
+        if (share := float(outside.mean())) >= LOST:
+            warnings.warn(f"follow: {lost(share)[0]}", OutsideWarning, stacklevel=3)
+        lead = ("period", "path") if axes else ("period",)
+        values = values if axes else {name: value[:, 0] for name, value in values.items()}
         return self.label(values, lead).assign_coords(period=np.arange(periods))
 
     @in_own_precision
@@ -173,10 +195,14 @@ class Solution:
         Returns:
             Differences of means, and for every variable `x` also `x_percent`, relative to the mean without the
             shock, in percent.
+
+        Raises:
+            UserError: an argument is wrong.
         """
-        process = self.model.shock
-        if isinstance(process, MarkovChain) and not (shock == int(shock) and 0 <= shock < process.states):
-            raise UserError(f"impulse_response: shock must be an index below {process.states}, not {shock}.")
+        process, shock = self.model.shock, finite("impulse_response: shock", shock)
+        if isinstance(process, MarkovChain) and not (shock.is_integer() and 0 <= shock < process.states):
+            raise UserError(f"impulse_response: shock must be an index below {process.states}, not {shock:g}.")
+        periods = whole("periods", periods, 1)
         before = jax.tree.map(lambda leaf: leaf[0], self.states(1, burn_in=burn_in, paths=paths, seed=seed))
         key = jax.random.fold_in(key_of(seed), 0x12F)
         without, hit = _responses(self.policy_function, before, shock, periods, key)
@@ -274,6 +300,23 @@ def _policies(policy: PolicyFunction, states: Any) -> Any:
     return jax.vmap(policy)(states)
 
 
+def _listed(states: Any, axes: int) -> Any:
+    """Return states with one leading axis, whatever they had."""
+    return jax.tree.map(lambda leaf: leaf[None], states) if axes == 0 else flatten_path(states) if axes == 2 else states
+
+
+def _simulated(periods: Any, burn_in: Any, paths: Any) -> tuple[int, int, int]:
+    """Return checked numbers of periods, periods dropped and paths."""
+    periods, burn_in, paths = whole("periods", periods, 1), whole("burn_in", burn_in, 0), whole("paths", paths, 1)
+    if periods * paths > MOST_STATES:
+        raise UserError(f"periods times paths must be at most {MOST_STATES:,}, not {periods * paths:,}.")
+    return periods, burn_in, paths
+
+
+def _path_key(seed: Any) -> PRNGKeyArray:
+    return jax.random.fold_in(key_of(seed_of(seed)), 0x5EED)
+
+
 def observe(policy: PolicyFunction, state: Any) -> dict[str, Array]:
     """Return states, policies and definitions in one state, by name."""
     decision = policy(state)
@@ -286,8 +329,10 @@ def _observe(policy: PolicyFunction, states: Any) -> dict[str, Array]:
 
 
 @eqx.filter_jit
-def _follow(policy: PolicyFunction, states: Any, periods: int, random: bool, key: PRNGKeyArray) -> dict[str, Array]:
-    """Return what `observe` sees on paths from the given states, leading axes (T, P)."""
+def _follow(
+    policy: PolicyFunction, states: Any, periods: int, random: bool, key: PRNGKeyArray
+) -> tuple[dict[str, Array], Bool[Array, "periods paths"]]:
+    """Return what `observe` sees on paths from the given states, leading axes (T, P), and where they are outside."""
     model = policy.model
 
     def next_state(state: Any, one_key: PRNGKeyArray) -> Any:
@@ -295,9 +340,12 @@ def _follow(policy: PolicyFunction, states: Any, periods: int, random: bool, key
         shock = process.draw(current, key=one_key) if random else process.mean(current)
         return model.transition(state, policy(state), shock)
 
-    def step(states: Any, one_key: PRNGKeyArray) -> tuple[Any, dict[str, Array]]:
+    def see(state: Any) -> tuple[dict[str, Array], Bool[Array, ""]]:
+        return observe(policy, state), policy.scaling.blind(model.features(state))
+
+    def step(states: Any, one_key: PRNGKeyArray) -> tuple[Any, Any]:
         keys = jax.random.split(one_key, jax.tree.leaves(states)[0].shape[0])
-        return jax.vmap(next_state)(states, keys), jax.vmap(lambda state: observe(policy, state))(states)
+        return jax.vmap(next_state)(states, keys), jax.vmap(see)(states)
 
     return jax.lax.scan(step, states, jax.random.split(key, periods))[1]
 

@@ -142,6 +142,10 @@ class Uncertain(Model):
         """Return the model's definitions at the state's parameters."""
         return self.at(state.parameters).definitions(self._base(state), policy)
 
+    def safeguards(self, state: Any, policy: Any) -> dict[str, Array]:
+        """Return where the model's clamps act at the state's parameters."""
+        return self.at(state.parameters).safeguards(self._base(state), policy)
+
     def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
         """Return the model's coordinates; parameters go by name."""
         return self.model.coordinates() | {"parameters": ("parameter", np.array(self.names))}

@@ -2,5 +2,6 @@
 
 from equilearn.report.findings import Findings, write_findings
 from equilearn.report.page import write_report
+from equilearn.report.verdict import Verdict, judge
 
-__all__ = ["Findings", "write_findings", "write_report"]
+__all__ = ["Findings", "Verdict", "judge", "write_findings", "write_report"]

@@ -15,23 +15,32 @@ from equilearn.report.style import COLOURS, new_figure
 
 def training(history: list[dict[str, Any]]) -> Figure | None:
     """Return the errors of every check against episodes, mean and max; None without a history."""
-    names = sorted({key.split("/")[1] for row in history for key in row if key.startswith("errors/")})
-    shown = [name for name in names if any(row[f"errors/{name}/max"] > 0 for row in history)]
+    keys = {key for row in history for key in row if key.startswith("errors/")}
+    names = sorted({key.removeprefix("errors/").rpartition("/")[0] for key in keys})
+    curves = {name: [_curve(history, f"errors/{name}/{figure}") for figure in ("mean", "max")] for name in names}
+    shown = {name: both for name, both in curves.items() if np.any(both[1] > 0)}
     if not shown:
         return None
     figure, axis = new_figure()
     episodes = [row["episode"] for row in history]
-    for name, colour in zip(shown, COLOURS * len(shown), strict=False):
-        axis.plot(episodes, [row[f"errors/{name}/mean"] for row in history], color=colour, label=f"{name}, mean")
-        axis.plot(episodes, [row[f"errors/{name}/max"] for row in history], ":", color=colour, label=f"{name}, max")
+    for (name, (mean, largest)), colour in zip(shown.items(), COLOURS * len(shown), strict=False):
+        axis.plot(episodes, mean, color=colour, label=f"{name}, mean")
+        axis.plot(episodes, largest, ":", color=colour, label=f"{name}, max")
     axis.set(xlabel="episode", ylabel="error on fresh states", yscale="log")
     axis.legend(frameon=False, fontsize=8)
     return figure
 
 
+def _curve(history: list[dict[str, Any]], key: str) -> Float[np.ndarray, " checks"]:
+    """Return a figure of every check; NaN where there is none, or no finite number."""
+    values = np.array([row[key] if isinstance(row.get(key), (int, float)) else np.nan for row in history], float)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
 def error_distribution(errors: Mapping[str, Float[np.ndarray, ...]]) -> Figure | None:
-    """Return, for each error, the share of simulated states above every size; None where all are zero."""
-    shown = {name: np.sort(values.ravel()) for name, values in errors.items() if values.max() > 0}
+    """Return, for each error, the share of its finite values above every size; None where all are zero."""
+    finite = {name: np.sort(values[np.isfinite(values)]) for name, values in errors.items()}
+    shown = {name: values for name, values in finite.items() if values.size and values[-1] > 0}
     if not shown:
         return None
     figure, axis = new_figure()
@@ -57,9 +66,9 @@ def paths(simulation: xr.Dataset, *, periods: int = 200, most: int = 6) -> Figur
         axis.plot(simulation[name].values[:periods], color=COLOURS[0], linewidth=0.9)
         axis.set_title(name.replace("_", " "), fontsize=10, loc="left")
         axis.ticklabel_format(useOffset=False)
-        spread, level = np.ptp(simulation[name].values), np.abs(simulation[name].values).max()
-        if spread < 1e-3 * level:  # a constant: do not magnify rounding
-            axis.set_ylim(sorted((0.9 * simulation[name].values.mean(), 1.1 * simulation[name].values.mean())))
+        values = simulation[name].values.astype(float)
+        if np.isfinite(values).all() and np.ptp(values) < 1e-3 * np.abs(values).max():  # do not magnify rounding
+            axis.set_ylim(sorted((0.9 * values.mean(), 1.1 * values.mean())))
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     for axis in axes[-1]:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment
 from matplotlib.figure import Figure
 
 from equilearn.equilibrium import Accuracy, Solution
-from equilearn.equilibrium.accuracy import PERCENTILES, lost
-from equilearn.learn import Outcome, Target
+from equilearn.equilibrium.accuracy import COLUMNS
 from equilearn.learn.files import write_atomically
 from equilearn.report.figures import error_distribution, paths, training
 from equilearn.report.style import CSS, png
+from equilearn.report.verdict import Verdict
 
-TRUSTED = {"mean": 1e-3, "p999": 1e-2}
-"""Where a model asks for nothing else: bounds on every error of a solution that is called accurate."""
+MOST_ROWS = 64
+"""States of a chain in the table of visits; of more, those visited least."""
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -27,14 +29,22 @@ PAGE = """<!doctype html>
 <title>{{ problem }}: equilearn report</title>
 <style>{{ css }}</style></head><body>
 <h1>{{ problem }}</h1><p class="lead">{{ description }}</p>
-<div class="verdict" style="border-color: {{ colour }}"><b>{{ verdict }}</b>
-{% for line in reasons %}<br>{{ line }}{% endfor %}</div>
+<div class="verdict" style="border-color: {{ colour }}"><b>{{ verdict.words }}</b>
+{% for line in verdict.reasons %}<br>{{ line }}{% endfor %}</div>
+{% for line in failures %}<p><b>{{ line }}</b></p>{% endfor %}
 <h2>Errors in the equilibrium conditions</h2>
-<p>Absolute errors on 10,000 fresh periods after 2,000 of burn-in, all components pooled, with conditional
-expectations. Unit-free: an Euler error of 1e-3 is a mistake of one dollar in a thousand of consumption.</p>
+<p>Absolute errors on {{ where }}: all components (ages, countries) pooled, with conditional expectations. Unit-free: an
+Euler error of 1e-3 is a mistake of one dollar in a thousand of consumption. Columns with % are percentiles.</p>
 <div class="wide"><table><tr><th>error</th>{% for column in columns %}<th>{{ column }}</th>{% endfor %}</tr>
 {% for name, row in rows %}<tr><td>{{ name }}</td>
 {% for value in row %}<td>{{ value }}</td>{% endfor %}</tr>{% endfor %}</table></div>
+{% if chain %}<h2>What the errors cover</h2>
+<p>How often each state of the chain was visited, beside its probability in the long run, and the mean errors there.
+{% if left %} Of {{ left }} states, those visited least.{% endif %}</p>
+<div class="wide"><table><tr><th>state of the chain</th><th>in the long run</th><th>visited</th><th>visits</th>
+{% for name in by_state %}<th>mean {{ name }}</th>{% endfor %}</tr>
+{% for row in chain %}<tr>{% for value in row %}<td>{{ value }}</td>{% endfor %}</tr>{% endfor %}
+</table></div>{% endif %}
 <h2>Figures</h2>
 <div class="figures">
 {% for title, source, broad in figures %}<figure{% if broad %} class="broad"{% endif %}>
@@ -48,31 +58,70 @@ learning, seed {{ seed }}.</p>
 """
 
 
-def verdict(solution: Solution, accuracy: Accuracy) -> tuple[bool, str, list[str]]:
-    """Return whether the certificate vouches for the solution, the verdict in words, and why."""
-    summary = accuracy.summary()
-    reasons, good = [], solution.outcome is not Outcome.DIVERGED
-    if not good:
-        reasons.append(solution.message)
-    asked = {target.error: target for target in solution.model.required()}
-    for name, row in summary.items():
-        target = asked.get(name, Target(name, **TRUSTED))
-        figures = {"mean": row["mean"], "p999": row["99.9"], "max": row["max"]}
-        met = target.ratio(figures) <= 1
-        good &= met
-        listed = ", ".join(
-            f"{words} {figures[key]:.1e} (bound {bound:.1e})"
-            for key, words in (("mean", "mean"), ("p999", "99.9th percentile"), ("max", "max"))
-            if (bound := getattr(target, key)) < float("inf")
-        )
-        reasons.append(f"{name}: {listed}{'' if met else ': NOT within its bounds'}.")
-    reasons += lost(accuracy.outside)
-    words = (
-        "Accurate: the errors are small on the whole simulated path."
-        if good
-        else ("Not accurate enough: do not rely on this solution yet.")
+class _Drawing:
+    """Figures as they are drawn: one that fails is named and leaves the others as they are."""
+
+    def __init__(self) -> None:
+        self.images: list[tuple[str, bytes, bool]] = []
+        self.failures: list[str] = []
+
+    def add(self, what: str, make: Callable[[], Mapping[str, Figure | None]]) -> None:
+        """Draw figures, by title; a failure is put down as that of `what`."""
+        try:
+            made = make()
+            if not isinstance(made, Mapping):
+                raise TypeError(f"must return a dictionary of figures by title, not {type(made).__name__}")
+            for title, figure in made.items():
+                if figure is not None:
+                    self.images.append((str(title), png(figure), figure.get_figwidth() > 6))
+        except Exception as error:
+            reason = (str(error).splitlines() or [""])[0]
+            self.failures.append(f"{what} failed: {type(error).__name__}: {reason}")
+
+
+def _draw(solution: Solution, accuracy: Accuracy, history: list[dict[str, Any]]) -> _Drawing:
+    """Draw what every solution has, and the model's own figures."""
+    drawing, name = _Drawing(), solution.model.name
+    simulated: list[Any] = []
+    drawing.add(
+        "The figure of the training",
+        lambda: {"Training: errors on fresh states at every check": training(history)},
     )
-    return good, words, reasons
+    every = {key + part.label: values for part in accuracy.parts for key, values in part.errors.items()}
+    drawing.add(
+        "The figure of the errors",
+        lambda: {f"Distribution of the errors: {accuracy.where}": error_distribution(every)},
+    )
+    drawing.add(
+        f"Simulating ({name}.definitions, {name}.coordinates)", lambda: simulated.append(solution.simulate()) or {}
+    )
+    for simulation in simulated:
+        drawing.add(f"{name}.figures", lambda s=simulation: solution.model.figures(solution, s, accuracy.errors))
+        drawing.add(
+            "The figure of the simulation",
+            lambda s=simulation: {"Simulated economy: the first 200 periods after burn-in": paths(s)},
+        )
+    return drawing
+
+
+def _chain(accuracy: Accuracy) -> list[list[str]]:
+    """Return the rows of the table of visits."""
+    total, means = max(sum(accuracy.visits), 1), accuracy.mean_by_state()
+    order = np.argsort(accuracy.visits, kind="stable")[:MOST_ROWS]
+    return [
+        [
+            str(z),
+            f"{100 * accuracy.long_run[z]:.3g} %",
+            f"{100 * accuracy.visits[z] / total:.3g} %",
+            f"{accuracy.visits[z]:,}" if accuracy.visits[z] else "never",
+            *(_shown(float(row[z])) for row in means.values()),
+        ]
+        for z in sorted(order.tolist())
+    ]
+
+
+def _shown(value: float) -> str:
+    return f"{value:.1e}" if np.isfinite(value) else "–"
 
 
 def write_report(
@@ -80,27 +129,19 @@ def write_report(
     result: dict[str, Any],
     solution: Solution,
     accuracy: Accuracy,
+    verdict: Verdict,
     history: list[dict[str, Any]],
-) -> None:
-    """Write `figures/*.png` and `report.html` into a run folder."""
-    simulation = solution.simulate()
-    drawn: dict[str, Figure | None] = {
-        "Training: errors on fresh states at every check": training(history),
-        "Distribution of the errors on the certificate's path": error_distribution(accuracy.errors),
-        **solution.model.figures(solution, simulation, accuracy.errors),
-        "Simulated economy: the first 200 periods after burn-in": paths(simulation),
-    }
+) -> list[str]:
+    """Write `figures/*.png` and `report.html` into a run folder; return what of it failed, in sentences."""
+    drawing = _draw(solution, accuracy, history)
     (folder / "figures").mkdir(exist_ok=True)
-    embedded = []
-    for title, figure in drawn.items():
-        if figure is None:
-            continue
-        image = png(figure)
-        name = re.sub(r"[^a-z0-9]+", "-", title.split(":")[0].lower()).strip("-")
+    embedded, taken = [], set()
+    for title, image, broad in drawing.images:
+        stem = re.sub(r"[^a-z0-9]+", "-", title.split(":")[0].lower()).strip("-") or "figure"
+        name = next(n for i in range(len(taken) + 1) if (n := stem if i == 0 else f"{stem}-{i + 1}") not in taken)
+        taken.add(name)
         write_atomically(folder / "figures" / f"{name}.png", image)
-        embedded.append((title, base64.b64encode(image).decode(), figure.get_figwidth() > 6))
-    good, words, reasons = verdict(solution, accuracy)
-    columns = ["mean", "max", *(f"{p:g}" for p in PERCENTILES)]
+        embedded.append((title, base64.b64encode(image).decode(), broad))
     description = (type(solution.model).__doc__ or "").strip().splitlines()
     page = (
         Environment(autoescape=True)
@@ -109,11 +150,15 @@ def write_report(
             problem=result["problem"],
             description=description[0] if description else "",
             css=CSS,
-            colour="#009e73" if good else "#cc3311",
-            verdict=words,
-            reasons=reasons,
-            columns=[*columns[:2], *(f"{column} %" for column in columns[2:])],
-            rows=[(name, [f"{row[c]:.1e}" for c in columns]) for name, row in result["accuracy"].items()],
+            colour="#009e73" if verdict.accurate else "#cc3311",
+            verdict=verdict,
+            failures=drawing.failures,
+            where=accuracy.where,
+            columns=[*COLUMNS[:2], *(f"{column} %" for column in COLUMNS[2:])],
+            rows=[(name, [_shown(row[c]) for c in COLUMNS]) for name, row in accuracy.summary().items()],
+            chain=_chain(accuracy),
+            left=len(accuracy.visits) if len(accuracy.visits) > MOST_ROWS else 0,
+            by_state=list(accuracy.mean_by_state()),
             figures=embedded,
             outcome=result["outcome"],
             message=result["message"],
@@ -125,3 +170,4 @@ def write_report(
         )
     )
     write_atomically(folder / "report.html", page.encode())
+    return drawing.failures

@@ -1,0 +1,80 @@
+"""Which states certify a solution: one long path where that sees everything, else many paths and the way there too.
+
+A long path after burn-in sees what an economy visits again and again. Three kinds of economies it does not see whole:
+
+- a Markov chain in which some states are left for ever (retirement, default, a change of regime), or that may end in
+  one of several parts;
+- no shocks, or time as a state, and no paths that start again: every path ends in one point;
+- uncertain parameters: a path keeps those that it began with.
+
+For these the long run is that of many paths; and for the first two the first periods from initial states are certified
+beside it, with errors of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from equilearn.equilibrium.accuracy import Accuracy, part_on
+from equilearn.equilibrium.coverage import forgets, long_run
+from equilearn.equilibrium.model import Model, PolicyFunction
+from equilearn.equilibrium.problem import flatten_path
+from equilearn.equilibrium.shocks import Deterministic, MarkovChain
+from equilearn.equilibrium.simulation import initial_states, path_after_burn_in, simulate_paths
+from equilearn.equilibrium.uncertain import Uncertain
+
+PATHS = 100
+"""Paths side by side where one does not see everything."""
+FIRST = 100
+"""Periods that count as the way to the long run, on each path."""
+
+
+def starts_again(model: Model) -> bool:
+    """Return whether the certificate's path starts again now and then, where paths did so while learning."""
+    return isinstance(model.shock, Deterministic) or not model.ergodic
+
+
+def certify(policy: PolicyFunction, periods: int, burn_in: int, restart: float, *, key: PRNGKeyArray) -> Accuracy:
+    """Return the certificate of a policy.
+
+    Args:
+        policy: the solution's policy function.
+        periods: states in the long run; over all paths where there are many.
+        burn_in: periods of every path dropped before them.
+        restart: probability a period that a path starts again from an initial state.
+        key: random key.
+    """
+    model = policy.model
+    first = _first_periods(policy, jax.random.fold_in(key, 1))
+    shares, whole = (), not starts_again(model) or restart > 0
+    if isinstance(model.shock, MarkovChain):
+        start = np.asarray(first.shock[0])
+        shares, whole = tuple(long_run(model.shock, start).tolist()), whole and forgets(model.shock, start)
+    paths = 1 if whole and (restart > 0 or not isinstance(model, Uncertain)) else min(PATHS, periods)
+    states = flatten_path(path_after_burn_in(policy, periods // paths, burn_in, paths, restart, key))
+    parts = [part_on(policy, states, _in_words(periods // paths, burn_in, paths, restart))]
+    if not whole:
+        where = f"the first {FIRST} periods from the initial state, on {PATHS} paths"
+        parts.append(part_on(policy, flatten_path(first), where, f", first {FIRST} periods"))
+    return Accuracy(tuple(parts), shares)
+
+
+def _in_words(periods: int, burn_in: int, paths: int, restart: float) -> str:
+    of = "one path" if paths == 1 else f"each of {paths} paths"
+    again = f", which starts again with probability {restart:g} a period" if restart else ""
+    return f"{periods:,} periods of {of} after {burn_in:,} of burn-in{again}"
+
+
+@eqx.filter_jit
+def _first_periods(policy: PolicyFunction, key: PRNGKeyArray) -> Any:
+    """Return the first states of fresh paths, the initial ones included, leading axes (T, P)."""
+    start_key, path_key = jax.random.split(key)
+    start = initial_states(policy.model, PATHS, key=start_key)
+    _, later = simulate_paths(policy, start, FIRST - 1, key=path_key)
+    return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), start, later)

@@ -1,0 +1,134 @@
+"""States that a user gives: of the right form, possible, and not far outside what was learnt.
+
+How far a state is from what was learnt is measured as the network sees it: in every feature the distance from the mean,
+in spreads of the input scaling. Beyond `BOUND` spreads inputs are clipped, and the answer is a guess.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from equilearn.equilibrium.model import Model, PolicyFunction
+from equilearn.equilibrium.shocks import MarkovChain
+from equilearn.errors import UserError
+from equilearn.networks.scaling import BOUND
+
+NAMED = 3
+"""So many features are named in a warning."""
+
+
+class OutsideWarning(UserWarning):
+    """A state is far outside all that the network learnt from."""
+
+
+def given(model: Model, state: Any, *, axes: int = 1) -> tuple[Any, int]:
+    """Return a state with arrays of the model's types, and how many leading axes it has (at most so many).
+
+    Traced values (under `jax.vmap`, `jax.grad` or `jax.jit`) have no numbers yet and are checked for their shapes only.
+
+    Raises:
+        UserError: it is no state of this model, its shapes are wrong, or it is impossible.
+    """
+    if not isinstance(state, model.State):
+        raise UserError(f"needs a {model.name}.State, not {type(state).__name__}.")
+    like = jax.eval_shape(model.initial, jax.random.key(0))
+    names = model.State._fields  # pyright: ignore[reportAttributeAccessIssue]
+    values = [_array(model, *one) for one in zip(names, state, like, strict=True)]
+    leads = {value.shape[: max(value.ndim - one.ndim, 0)] for value, one in zip(values, like, strict=True)}
+    inner = all(value.shape[value.ndim - one.ndim :] == one.shape for value, one in zip(values, like, strict=True))
+    lead = next(iter(leads))
+    if not inner or len(leads) > 1 or len(lead) > axes or 0 in lead:
+        raise UserError(
+            f"the fields of {model.name}.State must have shapes "
+            f"{', '.join(f'{n}{list(one.shape)}' for n, one in zip(names, like, strict=True))}, "
+            f"all of them with the same {'leading axis' if axes == 1 else 'leading axes'} more or none, "
+            f"not {', '.join(f'{n}{list(value.shape)}' for n, value in zip(names, values, strict=True))}."
+        )
+    return model.State(*values), len(lead)
+
+
+def _array(model: Model, name: str, value: Any, like: Any) -> Array:
+    """Return a field's values as an array of its type, if they are possible."""
+    if isinstance(value, Tracer):
+        return value.astype(like.dtype)
+    field = f"{model.name}.State.{name}"
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        array = np.asarray(None)
+    if array.dtype.kind not in "iuf":
+        raise UserError(f"{field} must be an array of real numbers, not {type(value).__name__}.")
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(array.astype(np.result_type(like.dtype, np.float32)))
+    if not np.all(finite):
+        raise UserError(f"{field} must be finite; it holds {array[~finite].flat[0]}.")
+    if jnp.issubdtype(like.dtype, jnp.integer) and np.any(array != np.round(array)):
+        raise UserError(f"{field} must be whole, not {array[array != np.round(array)].flat[0]}.")
+    if name == "shock" and isinstance(model.shock, MarkovChain):
+        wrong = array[(array < 0) | (array >= model.shock.states)]
+        if wrong.size:
+            raise UserError(
+                f"{field} must be the index of a state of the chain, 0 to {model.shock.states - 1}, "
+                f"not {wrong.flat[0]:g}."
+            )
+    return jnp.asarray(array, like.dtype)
+
+
+def warn_outside(policy: PolicyFunction, states: Any, what: str) -> None:
+    """Warn where states (one leading axis) are far outside what was learnt; name the fields and how far.
+
+    Raises:
+        UserError: what the network sees of a state is no finite number.
+    """
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(states)):
+        return
+    spreads = np.asarray(_spreads(policy, states))
+    bad = ~np.isfinite(spreads)
+    far = bad if bad.any() else np.abs(spreads) > BOUND
+    if not far.any():
+        return
+    row = int(np.argmax(bad.any(axis=1) if bad.any() else np.abs(spreads).max(axis=1)))
+    columns = np.flatnonzero(far[row])
+    columns = columns[np.argsort(-np.abs(np.nan_to_num(spreads[row, columns])), kind="stable")]
+    sources = _sources(policy.model, jax.tree.map(lambda leaf: leaf[row], states), columns[:NAMED])
+    number = far.any(axis=1).sum()
+    which = "the state" if len(far) == 1 else f"{number:,} of the {len(far):,} states"
+    if bad.any():
+        raise UserError(f"{what}: {which} cannot be: what the network sees of {sources[0]} is no finite number.")
+    far_off = ", ".join(
+        f"{source} by {abs(spreads[row, column]):.3g} spreads" for source, column in zip(sources, columns, strict=False)
+    )
+    if columns.size > NAMED:
+        far_off += f" and {columns.size - NAMED} features more"
+    verb, most = ("is", "off") if len(far) == 1 else ("are", "at most")
+    warnings.warn(
+        f"{what}: {which} {verb} far outside what was learnt ({most}: {far_off}); the answer there is a guess.",
+        OutsideWarning,
+        stacklevel=4,
+    )
+
+
+@eqx.filter_jit
+def _spreads(policy: PolicyFunction, states: Any) -> Float[Array, "states features"]:
+    scaling = policy.scaling
+    return jax.vmap(lambda state: (policy.model.features(state) - scaling.mean) / scaling.spread)(states)
+
+
+def _sources(model: Model, state: Any, columns: np.ndarray) -> list[str]:
+    """Return, for some features, the fields of the state that they are made of."""
+    real = {n: x for n, x in state._asdict().items() if jnp.issubdtype(x.dtype, jnp.floating)}
+    slopes = jax.jacrev(lambda fields: model.features(state._replace(**fields)))(real)
+    moves = {name: np.asarray(slope).reshape(len(slope), -1) != 0 for name, slope in slopes.items()}
+    names = []
+    for column in columns:
+        fields = [name for name, moved in moves.items() if moved[column].any()]
+        names.append(" and ".join(fields[:2]) if 0 < len(fields) <= 2 else f"feature {column}")
+    return names
