@@ -10,7 +10,7 @@ chain that were not visited, periods far outside what was learnt, bounds and cla
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import equinox as eqx
@@ -47,14 +47,14 @@ class Part:
     """Absolute errors of every equation, one row a state."""
     label: str = ""
     """What is added to the names of the errors in the summary."""
-    shocks: Int[np.ndarray, " states"] | None = None
-    """The chain's state in each; None without a chain."""
+    shocks: Int[np.ndarray, " states"] = field(default_factory=lambda: np.zeros(0, int))
+    """The chain's state in each; empty without a chain."""
     outside: float = 0.0
     """Share of the states, in [0, 1], that lie so far from all that the network learnt from that it cannot tell them
     apart."""
-    held: Mapping[str, float] | None = None
+    held: Mapping[str, float] = field(default_factory=dict)
     """Share of the states in which a clamp or a bound without an equation acts, by what it is in words."""
-    binding: Mapping[str, float] | None = None
+    binding: Mapping[str, float] = field(default_factory=dict)
     """Share of states and components in which a bound binds that has a multiplier, by what it is in words."""
 
     def rows(self) -> dict[str, dict[str, float]]:
@@ -63,7 +63,6 @@ class Part:
 
     def mean_by_state(self, states: int) -> dict[str, Float[np.ndarray, " states"]]:
         """Return the mean of every error in each state of the chain; NaN where there was none."""
-        assert self.shocks is not None
         visits = np.bincount(self.shocks, minlength=states)
         means = {}
         for name, values in self.errors.items():
@@ -100,21 +99,20 @@ class Accuracy:
     @property
     def visits(self) -> tuple[int, ...]:
         """How often each state of the chain was visited; empty without a chain, and for given states."""
-        count = np.zeros(len(self.long_run), int)
-        for part in self.parts:
-            if part.shocks is not None:
-                count += np.bincount(part.shocks, minlength=count.size)
-        return tuple(int(n) for n in count)
+        if not self.long_run:
+            return ()
+        counts = [np.bincount(part.shocks, minlength=len(self.long_run)) for part in self.parts]
+        return tuple(int(n) for n in np.sum(counts, axis=0))
 
     @property
     def held(self) -> dict[str, float]:
         """Share of the states in which a clamp or a bound without an equation acts, where it is not negligible."""
-        return _largest([part.held or {} for part in self.parts])
+        return _largest([part.held for part in self.parts])
 
     @property
     def binding(self) -> dict[str, float]:
         """Share of states and components in which a bound binds that is part of the economics."""
-        return _largest([part.binding or {} for part in self.parts])
+        return _largest([part.binding for part in self.parts])
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Return, for every error, mean, max and the percentiles 0.1, 10, 50, 90, 99 and 99.9.
@@ -269,7 +267,7 @@ def part_on(policy: PolicyFunction, states: Any, where: str, label: str = "") ->
         where=where,
         errors=errors,
         label=label,
-        shocks=np.asarray(states.shock) if isinstance(policy.model.shock, MarkovChain) else None,
+        shocks=np.asarray(states.shock if isinstance(policy.model.shock, MarkovChain) else [], int),
         outside=float(outside),
         held={name: float(share) for name, share in held.items()},
         binding={name: float(share) for name, share in binding.items()},

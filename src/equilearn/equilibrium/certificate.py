@@ -51,17 +51,17 @@ def certify(policy: PolicyFunction, periods: int, burn_in: int, restart: float, 
         key: random key.
     """
     model = policy.model
-    first = _first_periods(policy, jax.random.fold_in(key, 1))
-    shares, whole = (), not starts_again(model) or restart > 0
+    start, shares, whole = _starts(model, jax.random.fold_in(key, 1)), (), not starts_again(model) or restart > 0
     if isinstance(model.shock, MarkovChain):
-        start = np.asarray(first.shock[0])
-        shares, whole = tuple(long_run(model.shock, start).tolist()), whole and forgets(model.shock, start)
+        shocks = np.asarray(start.shock)
+        shares, whole = tuple(long_run(model.shock, shocks).tolist()), whole and forgets(model.shock, shocks)
     paths = 1 if whole and (restart > 0 or not isinstance(model, Uncertain)) else min(PATHS, periods)
     states = flatten_path(path_after_burn_in(policy, periods // paths, burn_in, paths, restart, key))
     parts = [part_on(policy, states, _in_words(periods // paths, burn_in, paths, restart))]
     if not whole:
         where = f"the first {FIRST} periods from the initial state, on {PATHS} paths"
-        parts.append(part_on(policy, flatten_path(first), where, f", first {FIRST} periods"))
+        states = flatten_path(_first_periods(policy, start, jax.random.fold_in(key, 2)))
+        parts.append(part_on(policy, states, where, f", first {FIRST} periods"))
     return Accuracy(tuple(parts), shares)
 
 
@@ -72,9 +72,12 @@ def _in_words(periods: int, burn_in: int, paths: int, restart: float) -> str:
 
 
 @eqx.filter_jit
-def _first_periods(policy: PolicyFunction, key: PRNGKeyArray) -> Any:
-    """Return the first states of fresh paths, the initial ones included, leading axes (T, P)."""
-    start_key, path_key = jax.random.split(key)
-    start = initial_states(policy.model, PATHS, key=start_key)
-    _, later = simulate_paths(policy, start, FIRST - 1, key=path_key)
+def _starts(model: Model, key: PRNGKeyArray) -> Any:
+    return initial_states(model, PATHS, key=key)
+
+
+@eqx.filter_jit
+def _first_periods(policy: PolicyFunction, start: Any, key: PRNGKeyArray) -> Any:
+    """Return the first states of paths, those where they start included, leading axes (T, P)."""
+    _, later = simulate_paths(policy, start, FIRST - 1, key=key)
     return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), start, later)

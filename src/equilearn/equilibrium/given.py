@@ -104,16 +104,21 @@ def warn_outside(policy: PolicyFunction, states: Any, what: str) -> None:
     if bad.any():
         raise UserError(f"{what}: {which} cannot be: what the network sees of {sources[0]} is no finite number.")
     far_off = ", ".join(
-        f"{source} by {abs(spreads[row, column]):.3g} spreads" for source, column in zip(sources, columns, strict=False)
+        f"{source} is {_size(float(spreads[row, column]))} spreads from the mean"
+        for source, column in zip(sources, columns, strict=False)
     )
     if columns.size > NAMED:
         far_off += f" and {columns.size - NAMED} features more"
-    verb, most = ("is", "off") if len(far) == 1 else ("are", "at most")
+    verb, worst = ("is", "") if len(far) == 1 else ("lie", "in the worst, ")
     warnings.warn(
-        f"{what}: {which} {verb} far outside what was learnt ({most}: {far_off}); the answer there is a guess.",
+        f"{what}: {which} {verb} far outside what was learnt ({worst}{far_off}); the answer there is a guess.",
         OutsideWarning,
         stacklevel=4,
     )
+
+
+def _size(spreads: float) -> str:
+    return f"{abs(spreads):.2g}" if abs(spreads) < 100 else f"{abs(spreads):,.0f}"
 
 
 @eqx.filter_jit

@@ -31,8 +31,11 @@ SAVINGS_LIMIT = 8.0
 """The same for `Complement`, whose upper - variable is above (1 - start) exp(-SAVINGS_LIMIT) of the interval."""
 
 
-PUSHING = 0.8
-"""Share of the clip from which a raw number counts as pushing against it: a ten-thousandth of an interval is left."""
+PUSHING = 0.7
+"""Share of the clip from which a raw number counts as pushing against it: of an interval, two ten-thousandths are left.
+Gradients are so small there that a network which wants more hardly gets further."""
+SAVINGS_PUSHING = 0.8
+"""The same for `Complement`: consumption is then below two thousandths of the interval, times 1 - start."""
 
 
 def soft_clip(raw: Float[Array, ...], limit: float = LIMIT) -> Float[Array, ...]:
@@ -42,7 +45,7 @@ def soft_clip(raw: Float[Array, ...], limit: float = LIMIT) -> Float[Array, ...]
 
 def pushing(raw: Float[Array, ...], limit: float = LIMIT) -> Bool[Array, ...]:
     """Return where raw numbers are so large that the soft clip holds them back."""
-    return soft_clip(raw, limit) > PUSHING * limit
+    return soft_clip(raw, limit) > (PUSHING if limit == LIMIT else SAVINGS_PUSHING) * limit
 
 
 class FeasibleSet(eqx.Module):

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Bool, Key, PRNGKeyArray
 
-from equilearn.equilibrium.accuracy import LOST, Accuracy, lost, part_on
+from equilearn.equilibrium.accuracy import LOST, Accuracy, part_on
 from equilearn.equilibrium.arguments import finite, seed_of, whole
 from equilearn.equilibrium.certificate import certify, starts_again
 from equilearn.equilibrium.encoding import encode
@@ -171,7 +171,8 @@ class Solution:
         warn_outside(self.policy_function, states, "follow")
         values, outside = _follow(self.policy_function, states, periods, seed is not None, key)
         if (share := float(outside.mean())) >= LOST:
-            warnings.warn(f"follow: {lost(share)[0]}", OutsideWarning, stacklevel=3)
+            said = f"{100 * share:.3g} % of the path lies far outside what was learnt; the answers there are guesses."
+            warnings.warn(f"follow: {said}", OutsideWarning, stacklevel=3)
         lead = ("period", "path") if axes else ("period",)
         values = values if axes else {name: value[:, 0] for name, value in values.items()}
         return self.label(values, lead).assign_coords(period=np.arange(periods))

@@ -54,7 +54,7 @@ def judge(solution: Solution, accuracy: Accuracy) -> Verdict:
         words = "Not accurate enough: do not rely on this solution yet."
     elif missed:
         states = f"{len(missed)} of {len(accuracy.visits)} states of the chain"
-        words = f"Accurate where it was looked at: {states} were never visited."
+        words = f"Accurate where it was looked at: {states} {'was' if len(missed) == 1 else 'were'} never visited."
     else:
         words = "Accurate: the errors are small wherever the certificate looked."
     reasons = [solution.message] if solution.outcome is Outcome.DIVERGED else []
