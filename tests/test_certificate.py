@@ -181,7 +181,7 @@ def test_errors_that_are_no_numbers_are_never_accurate(saver, bad):
 
 
 class Wants(eq.Model):
-    """A share that should be 1.05, in an interval that ends at 1; a level that is low in some states."""
+    """A share that should be 1.0005, in an interval that ends at 1; a level that is low in some states."""
 
     class State(NamedTuple):
         """A number that moves to a half."""
@@ -203,21 +203,21 @@ class Wants(eq.Model):
         return self.State(0.5 * state.level + 0.25)
 
     def errors(self, state, policy, expect):
-        return {"wish": 0.01 * (policy.share / 1.05 - 1)}
+        return {"wish": policy.share / 1.0005 - 1}
 
     def safeguards(self, state, policy):
         return {"the level at its floor": state.level < 0.3}
 
 
 def test_a_bound_that_holds_the_policy_and_a_clamp_are_named_with_their_share():
-    solution = eq.solve(Wants(), settings=replace(QUICK, episodes=400, restart=0.5))
+    solution = eq.solve(Wants(), settings=replace(QUICK, episodes=400, paths=256, restart=0.5))
     accuracy, path = solution.accuracy(500), solution.simulate(500)
     assert path.share.values.min() > 0.999
     assert accuracy.held["share at its upper bound"] > 0.5
     low = (path.level.values < 0.3).mean()
     assert 0.01 < low < 0.5 and accuracy.held["the level at its floor"] == pytest.approx(low)
     assert "Share at its upper bound in" in str(accuracy)
-    assert accuracy.summary()["wish"]["99.9"] < 1e-3, "the errors alone would be small enough"
+    assert accuracy.summary()["wish"]["mean"] < 1e-3, "the errors alone would be small enough"
     assert not judge(solution, accuracy).accurate
 
 
