@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from equilearn import cli
-from equilearn.data import GENZ, LEAKS, crickets, draw_parameters, lending_club, load_images, load_small, sample
+from equilearn.data import GENZ, LEAKS, crickets, draw_parameters, lending_club, load_images, load_small, logic, sample
 from equilearn.data.files import VARIABLE, locate
 from equilearn.data.images import read_idx
 from equilearn.data.tables import random_network_data
@@ -36,6 +36,36 @@ def test_images_come_from_the_local_folder(tmp_path, monkeypatch):
     x, t = load_images("mnist", "train")
     assert x.shape == (3, 784) and x.max() == 1.0
     np.testing.assert_array_equal(t, [1, 2, 3])
+
+
+@pytest.mark.parametrize(("images", "labels", "message"), [
+    (np.zeros((3, 28, 28)), np.arange(2), "2 labels for 3 images"),
+    (np.zeros((3, 28, 28)), np.array([1, 2, 12]), "label 12"),
+    (np.arange(3), np.arange(3), "not images"),
+    (np.zeros((3, 28, 28)), np.zeros((3, 1)), "not labels"),
+])  # fmt: skip
+def test_images_that_are_not_those_of_the_data_set_are_named(images, labels, message, tmp_path, monkeypatch):
+    (tmp_path / "mnist").mkdir()
+    for name, array in (("images-idx3", images), ("labels-idx1", labels)):
+        (tmp_path / "mnist" / f"train-{name}-ubyte.gz").write_bytes(idx(array.astype(np.uint8)))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    with pytest.raises(UserError, match=message):
+        load_images("mnist", "train")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\x00\x08", b"\x00\x00\x08\x00", b"\x00\x00\x08\x09" + bytes(40),
+                                     b"\x00\x00\x08\x03" + b"\xff" * 12, b"\x00\x00\x0d\x01" + bytes(8)])  # fmt: skip
+def test_what_is_no_idx_file_is_named(content):
+    with pytest.raises(UserError, match=r"no IDX|cut off"):
+        read_idx(content)
+
+
+def test_names_that_there_are_not_are_named():
+    for call in (lambda: load_images("mnist", "test"), lambda: load_images("cifar", "train"),
+                 lambda: load_small("wine"), lambda: logic("nand"), lambda: draw_parameters("sine", 2, seed=0),
+                 lambda: lending_club("2016")):  # fmt: skip
+        with pytest.raises(UserError, match=r"there is no|must be one of"):
+            call()
 
 
 def test_a_missing_file_is_named_with_what_to_do(tmp_path, monkeypatch):

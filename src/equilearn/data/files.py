@@ -15,7 +15,7 @@ VARIABLE = "EQUILEARN_DATA"
 
 
 def locate(name: str, *, url: str | None = None, md5: str | None = None, hint: str = "") -> Path:
-    """Return the path of a data file, downloaded if need be.
+    """Return the path of a data file, downloaded if need be; unpacked ones (without `.gz`) are found too.
 
     Args:
         name: path inside the data folder, `mnist/train-images-idx3-ubyte.gz` say.
@@ -27,8 +27,11 @@ def locate(name: str, *, url: str | None = None, md5: str | None = None, hint: s
         UserError: it is nowhere to be had; the message says where it was looked for and what to do.
     """
     folder = os.environ.get(VARIABLE)
-    if folder and (Path(folder) / name).is_file():
-        return Path(folder) / name
+    for candidate in [Path(folder) / one for one in (name, name.removesuffix(".gz"))] if folder else []:
+        if candidate.is_file():
+            return candidate
+        if candidate.is_dir():
+            raise UserError(f"{candidate}: is a folder; put the file {candidate.name} itself there.")
     import pooch
 
     cache = Path(pooch.os_cache("equilearn")) / name

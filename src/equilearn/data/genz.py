@@ -18,6 +18,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from equilearn.errors import UserError
+
 Points = Float[ndarray, "n d"]
 Vector = Float[ndarray, " d"]
 
@@ -64,7 +66,13 @@ GENZ: dict[str, tuple[Callable[[Points, Vector, Vector], Float[ndarray, " n"]], 
 
 
 def draw_parameters(name: str, dimension: int, *, seed: int) -> tuple[Vector, Vector]:
-    """Return c and w of a function: uniform on [0, 1], normalised to sum to b and to one."""
+    """Return c and w of a function: uniform on [0, 1], normalised to sum to b and to one.
+
+    Raises:
+        UserError: there is no such function.
+    """
+    if name not in GENZ:
+        raise UserError(f"genz: there is no {name!r}; there are {', '.join(GENZ)}.")
     rng = np.random.default_rng(seed)
     c, w = rng.uniform(size=dimension), rng.uniform(size=dimension)
     difficulty = GENZ[name][1]

@@ -2,6 +2,17 @@
 
 from equilearn.networks.feedforward import FeedForward
 from equilearn.networks.mlp import MLP, Swish
+from equilearn.networks.named import ACTIVATIONS, INITIALISERS, activation_of, name_of, named
 from equilearn.networks.scaling import Scaling
 
-__all__ = ["MLP", "FeedForward", "Scaling", "Swish"]
+__all__ = [
+    "ACTIVATIONS",
+    "INITIALISERS",
+    "MLP",
+    "FeedForward",
+    "Scaling",
+    "Swish",
+    "activation_of",
+    "name_of",
+    "named",
+]

@@ -1,6 +1,7 @@
 """Supervised learning on the loop: generate hands back the training set, check is the validation error.
 
-Inputs are standardised with the training part's moments, inside the problem, so that no scaler can see anything else.
+Inputs are standardised with the training part's moments, inside the problem, so that no scaler can see anything else
+(`fit` hands over what is standardised already).
 Legend: n samples, I inputs, O outputs.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -17,6 +17,8 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from equilearn.learn import Problem
 from equilearn.networks import FeedForward
+from equilearn.networks.feedforward import Moments
+from equilearn.supervised.inputs import moments
 from equilearn.supervised.splits import Split
 
 
@@ -45,9 +47,7 @@ class Supervised(Problem):
             class_weights: weight of each class in the loss; None weighs all alike.
         """
         inputs = data.x_train.shape[1]
-        center = data.x_train.mean(axis=0) if scale else np.zeros(inputs)
-        spread = data.x_train.std(axis=0) if scale else np.ones(inputs)
-        spread = np.where(spread > 1e-12, spread, 1.0)
+        center, spread = moments(data.x_train) if scale else (np.zeros(inputs), np.ones(inputs))
         weights = np.ones(data.t_train.shape[1]) if class_weights is None else class_weights
         arrays = (*data[:4], center, spread, weights)
         return Supervised(*(jnp.asarray(a, jnp.float32) for a in arrays), classify=classify)
@@ -79,17 +79,11 @@ class Supervised(Problem):
         """Return standardised inputs."""
         return (x - self.center) / self.spread
 
+    def moments(self, networks: FeedForward) -> Moments:
+        """Return the moments of the hidden layers over the training part (at most some 4,096 rows of it)."""
+        every = -(-len(self.x) // 4096)
+        return networks.moments(self.scaled(self.x[::every])) if networks.batch_norm else ()
+
     def outputs(self, networks: FeedForward, x: Float[Array, "B I"]) -> Float[Array, "B O"]:
         """Return the network's outputs in use: nothing dropped, normalised by the training part's moments."""
-        moments = networks.moments(self.scaled(self.x[:4096])) if networks.batch_norm else None
-        return networks(self.scaled(x), moments=moments)
-
-    def predict(self, networks: FeedForward, x: Float[np.ndarray, "n I"]) -> Float[np.ndarray, "n O"]:
-        """Return predictions for new inputs: numbers, or probabilities of classes."""
-        outputs = np.asarray(_outputs(self, networks, jnp.asarray(x, jnp.float32)))
-        return np.asarray(jax.nn.softmax(outputs)) if self.classify else outputs
-
-
-@eqx.filter_jit
-def _outputs(problem: Supervised, networks: FeedForward, x: Float[Array, "n I"]) -> Float[Array, "n O"]:
-    return problem.outputs(networks, x)
+        return networks(self.scaled(x), moments=self.moments(networks) if networks.batch_norm else None)
