@@ -16,7 +16,6 @@ from equilearn.economies.climate_physics import (
     one_percent_a_year,
     pulse_response,
 )
-from equilearn.economies.growth import Growth
 from equilearn.equilibrium import AR1, Uncertain, perfect_foresight, solve
 from equilearn.errors import UserError
 from equilearn.labs.carbon_tax import BOX, VARIANTS, distances
@@ -72,12 +71,6 @@ def test_the_climate_warms_as_published(name, quadrupled, ramp):
     warming = abrupt_quadrupling(TEMPERATURES[name], 1000)
     np.testing.assert_allclose(warming[[1, 5, 10, 50, 100, 1000]], quadrupled, atol=1e-3)
     np.testing.assert_allclose(one_percent_a_year(TEMPERATURES[name], 140)[[70, 140]], ramp, atol=1e-3)
-
-
-def test_perfect_foresight_finds_the_closed_form_of_growth():
-    model = Growth(depreciation=1.0, shock=AR1(persistence=0.9, innovation_std=0.04))
-    path = perfect_foresight(model, model.State(np.float64(0.1), np.float64(-1.0)), 60)
-    np.testing.assert_allclose(path.savings_rate.values[:30], 0.36 * 0.99, rtol=1e-9)
 
 
 def test_the_exact_path_is_the_published_optimum():

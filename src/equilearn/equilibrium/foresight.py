@@ -32,6 +32,8 @@ from equilearn.equilibrium.problem import symmetric
 from equilearn.equilibrium.shocks import MarkovChain
 from equilearn.errors import UserError
 
+MOST_PERIODS = 100_000
+
 
 def perfect_foresight(
     model: Model,
@@ -61,10 +63,15 @@ def perfect_foresight(
         raise UserError(
             f"perfect_foresight: {model.name} has a Markov chain; only continuous shocks can be set to zero."
         )
-    periods = whole("perfect_foresight: periods", periods, 1)
+    periods = whole("perfect_foresight: periods", periods, 1, MOST_PERIODS)
     iterations = whole("perfect_foresight: iterations", iterations, 1)
     tolerance = finite("perfect_foresight: tolerance", tolerance)
     given(model, start, axes=0)
+    for name, one in jax.eval_shape(model.initial, jax.random.key(0))._asdict().items():
+        if not jnp.issubdtype(one.dtype, jnp.floating):
+            raise UserError(
+                f"perfect_foresight: {model.name}.State.{name} is no real number, so no step leads along it."
+            )
     with jax.enable_x64(True):
         start = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), start)
         return _Stack(model, periods, start, _positive(model, start)).solve(tolerance, iterations)
@@ -128,7 +135,7 @@ class _Stack(eqx.Module):
         after = jax.flatten_util.ravel_pytree(self._moved(state, policy))[0]
         return jnp.concatenate([path[1:], jnp.concatenate([after, path[-1, self.states :]])[None]])
 
-    def _residual(self, x: Float[Array, " n"], y: Float[Array, " n"]) -> Float[Array, " n"]:
+    def residual(self, x: Float[Array, " n"], y: Float[Array, " n"]) -> Float[Array, " equations"]:
         """Return errors and law of motion of one period; x and y are today's and tomorrow's (state, policy)."""
         state, policy = self._split(x)
         following, then = self._split(y)
@@ -140,11 +147,13 @@ class _Stack(eqx.Module):
     @eqx.filter_jit
     def linearised(
         self, path: Float[Array, "periods n"]
-    ) -> tuple[Float[Array, "periods n"], Float[Array, "periods n n"], Float[Array, "periods n n"]]:
+    ) -> tuple[
+        Float[Array, "periods equations"], Float[Array, "periods equations n"], Float[Array, "periods equations n"]
+    ]:
         """Return the errors of every period, and their derivatives with respect to today and to tomorrow."""
 
         def with_errors(x: Float[Array, " n"], y: Float[Array, " n"]) -> tuple[Any, Any]:
-            errors = self._residual(x, y)
+            errors = self.residual(x, y)
             return errors, errors
 
         slopes, errors = jax.vmap(jax.jacfwd(with_errors, argnums=(0, 1), has_aux=True))(path, self._following(path))
@@ -192,6 +201,12 @@ class _Stack(eqx.Module):
         """Return the labelled solution."""
         path = np.asarray(self.beginning())
         found = self._evaluate(path)
+        equations, policies = (array.shape[1] - self.states for array in (found[0], path))
+        if equations != policies:
+            raise UserError(
+                f"perfect_foresight: {self.model.name} has {equations} equations for {policies} policies; a path "
+                "needs as many (a multiplier its complementarity)."
+            )
         for _ in range(iterations):
             size = np.abs(found[0]).max()
             if size <= tolerance or not np.isfinite(size):

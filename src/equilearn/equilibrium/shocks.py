@@ -235,6 +235,10 @@ class Gaussian(Shock):
         steps = self.scale * jnp.asarray(nodes @ self._factor.T, jnp.float32)
         return self.persistence * current + steps, jnp.asarray(weights, jnp.float32)
 
+    def mean(self, current: Float[Array, " d"]) -> Float[Array, " d"]:
+        """Return persistence * x, without the rounding of a quadrature."""
+        return self.persistence * current
+
     def draw(self, current: Float[Array, " d"], *, key: PRNGKeyArray) -> Float[Array, " d"]:
         """Draw x'."""
         return self._next(current, 1.0, key)
@@ -275,6 +279,10 @@ class AR1(Shock):
         nodes, weights = self.rule.nodes(1)
         steps = jnp.asarray(self.innovation_std * nodes[:, 0], jnp.float32)
         return self.persistence * current + steps, jnp.asarray(weights, jnp.float32)
+
+    def mean(self, current: Float[Array, ""]) -> Float[Array, ""]:
+        """Return persistence * x, without the rounding of a quadrature."""
+        return self.persistence * current
 
     def draw(self, current: Float[Array, ""], *, key: PRNGKeyArray) -> Float[Array, ""]:
         """Draw x'."""
