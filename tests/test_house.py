@@ -14,12 +14,13 @@ ALLOWED = {
     "errors": set(),
     "catalogue": set(),
     "interrupts": set(),
+    "flags": set(),
     "parameters": {"errors"},
     "learn": {"errors", "interrupts", "parameters"},
     "networks": {"errors"},
     "optimizers": {"errors"},
     "equilibrium": {"errors", "parameters", "learn", "networks", "optimizers"},
-    "economies": {"errors", "catalogue", "learn", "equilibrium", "report"},
+    "economies": {"errors", "catalogue", "parameters", "learn", "equilibrium", "report"},
     "report": {"errors", "learn", "equilibrium"},
     "runs": {"errors", "learn", "equilibrium", "economies", "report"},
     "whitebox": set(),
@@ -39,7 +40,7 @@ ALLOWED = {
         "supervised",
         "data",
     },
-    "cli": {"errors", "interrupts", "learn", "equilibrium", "economies", "runs", "labs"},
+    "cli": {"errors", "flags", "interrupts", "learn", "equilibrium", "economies", "runs", "labs"},
     "__main__": {"cli"},
 }
 """What each part may import of the package; `equilearn` itself (its version) is open to all."""

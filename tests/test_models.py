@@ -45,7 +45,7 @@ WRONG_MODELS = {
     "no model": (lambda: 3, "int is no equilearn.Model"),
     "no State": (lambda: broken(State=None)(), "Broken.State: missing or no NamedTuple"),
     "Policy of another kind": (lambda: broken(Policy=dict)(), "Broken.Policy: missing or no NamedTuple"),
-    "shock of another kind": (lambda: broken(shock=0.3)(), "Broken.shock: must be a shock"),
+    "shock of another kind": (lambda: broken(shock=0.3)(), "Broken.shock: must be a Shock, not float"),
     "initial raises": (
         lambda: broken(initial=lambda self, key: 1 / 0)(),
         "Broken.initial: raised ZeroDivisionError: division by zero",

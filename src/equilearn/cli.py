@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from equilearn.errors import UserError
+from equilearn.flags import EvaluateFlags, ResumeFlags, SimulateFlags
 
 USAGE = """usage: equilearn COMMAND ...
 
@@ -314,52 +315,6 @@ def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
     print(result["verdict"]["words"])
     print(f"Report: {folder / 'report.html'}")
     return code
-
-
-@dataclasses.dataclass(frozen=True)
-class ResumeFlags:
-    """Go on with an interrupted run, or a lab, from its last checkpoint; a run also with other settings from there."""
-
-    model: str | None = None
-    """path/to/model.py:Class, for a run of your own model."""
-    learning_rate: float | None = None
-    """Go on with another learning rate: a lower one after a divergence."""
-    episodes: int | None = None
-    """Go on until so many episodes in all."""
-    seconds: float | None = None
-    """Go on until so many seconds of learning in all."""
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluateFlags:
-    """Certify a solution anew on a fresh path; prints the table of errors."""
-
-    periods: int = 10_000
-    """Periods simulated after burn-in."""
-    burn_in: int = 2_000
-    """Periods dropped before them."""
-    seed: int = 1
-    """Seed of the path."""
-    model: str | None = None
-    """path/to/model.py:Class, for a solution of your own model."""
-
-
-@dataclasses.dataclass(frozen=True)
-class SimulateFlags:
-    """Simulate a solution and write states, policies and definitions, labelled, to a NetCDF file."""
-
-    periods: int = 10_000
-    """Periods kept."""
-    burn_in: int = 2_000
-    """Periods dropped before them."""
-    paths: int = 1
-    """Paths side by side."""
-    seed: int = 1
-    """Seed of the simulation."""
-    out: Path | None = None
-    """File to write; by default simulation.nc in the run folder."""
-    model: str | None = None
-    """path/to/model.py:Class, for a solution of your own model."""
 
 
 def _resume(arguments: list[str]) -> int:

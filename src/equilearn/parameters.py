@@ -28,6 +28,11 @@ def traced(value: Any) -> bool:
     return isinstance(value, jax.core.Tracer)
 
 
+def namespace(*values: Any) -> types.ModuleType:
+    """Return the module to compute with: NumPy for numbers that are known, JAX's where one is an array of JAX."""
+    return jax.numpy if any(isinstance(value, jax.Array) for value in values) else np
+
+
 def plain(value: Any) -> Any:
     """Return numbers of NumPy and JAX as Python's, lists and arrays as tuples, everything else as it is."""
     if traced(value):
@@ -53,7 +58,7 @@ def fitted(value: Any, kind: Any, where: str) -> Any:
     Args:
         value: what was given.
         kind: the field's type; kinds that are not known here leave the value as it is.
-        where: what the field is called in a message.
+        where: the beginning of a message, "OLG.discount:".
 
     Raises:
         UserError: the value is of another kind, or not a number (nan).
@@ -65,12 +70,15 @@ def fitted(value: Any, kind: Any, where: str) -> Any:
         return _one_of(value, get_args(kind), where)
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            raise UserError(f"{where}: must be one of {', '.join(map(str, get_args(kind)))}, not {value!r}.")
+            raise UserError(f"{where} must be one of {', '.join(map(str, get_args(kind)))}, not {value!r}.")
         return value
     if get_origin(kind) is tuple and get_args(kind):
         return _tuple(value, get_args(kind), where)
     if kind in _SIMPLE:
         value = _SIMPLE[kind](value, where)
+    ours = isinstance(kind, type) and (dataclasses.is_dataclass(kind) or inspect.isabstract(kind))
+    if ours and not isinstance(value, kind):
+        raise UserError(f"{where} must be a {kind.__name__}, not {type(value).__name__}.")
     _refuse_nan(value, where)
     return value
 
@@ -90,12 +98,14 @@ def _one_of(value: Any, kinds: tuple[Any, ...], where: str) -> Any:
 
 def _tuple(value: Any, kinds: tuple[Any, ...], where: str) -> tuple[Any, ...]:
     if not isinstance(value, tuple):
-        raise UserError(f"{where}: must be a sequence, like (1.0, 2.0), not {value!r}.")
+        raise UserError(f"{where} must be a sequence, like (1.0, 2.0), not {value!r}.")
     if kinds[-1] is Ellipsis:
         kinds = (kinds[0],) * len(value)
     if len(value) != len(kinds):
-        raise UserError(f"{where}: must have {len(kinds)} entries, not {len(value)}.")
-    return tuple(fitted(item, kind, f"{where}[{i}]") for i, (item, kind) in enumerate(zip(value, kinds, strict=True)))
+        raise UserError(f"{where} must have {len(kinds)} entries, not {len(value)}.")
+    return tuple(
+        fitted(item, kind, f"{where} entry {i}") for i, (item, kind) in enumerate(zip(value, kinds, strict=True))
+    )
 
 
 def _is_number(value: Any) -> bool:
@@ -104,23 +114,23 @@ def _is_number(value: Any) -> bool:
 
 def _real(value: Any, where: str) -> float:
     if not _is_number(value):
-        raise UserError(f"{where}: must be a number, not {value!r}.")
+        raise UserError(f"{where} must be a number, not {value!r}.")
     try:
         return float(value)
     except OverflowError:
-        raise UserError(f"{where}: is too large a number.") from None
+        raise UserError(f"{where} is too large a number.") from None
 
 
 def _whole(value: Any, where: str) -> int:
     if not _is_number(value) or (isinstance(value, float) and not value.is_integer()) or int(value) != value:
-        raise UserError(f"{where}: must be a whole number, not {value!r}.")
+        raise UserError(f"{where} must be a whole number, not {value!r}.")
     return int(value)
 
 
 def _exactly(kind: type, words: str) -> Callable[[Any, str], Any]:
     def check(value: Any, where: str) -> Any:
         if not isinstance(value, kind):
-            raise UserError(f"{where}: must be {words}, not {value!r}.")
+            raise UserError(f"{where} must be {words}, not {value!r}.")
         return value
 
     return check
@@ -139,7 +149,7 @@ def _refuse_nan(value: Any, where: str) -> None:
         for item in value:
             _refuse_nan(item, where)
     elif isinstance(value, float) and math.isnan(value):
-        raise UserError(f"{where}: must be a number, not nan.")
+        raise UserError(f"{where} must be a number, not nan.")
 
 
 def finite(value: Any) -> bool:
@@ -183,7 +193,7 @@ def fit_field(field: dataclasses.Field[Any], value: Any, owner: type, where: str
     """Return a value as a field of a dataclass holds it; see `fit_fields`."""
     value = fitted(value, kind_of(field, owner), where)
     if not finite(value) and (field.default is dataclasses.MISSING or finite(plain(field.default))):
-        raise UserError(f"{where}: must be finite, not {value!r}.")
+        raise UserError(f"{where} must be finite, not {value!r}.")
     return value
 
 
@@ -208,7 +218,7 @@ def given_fields(owner: type, given: Mapping[str, Any]) -> dict[str, Any]:
             raise UserError(f"{owner.__name__}.{name}: follows from the parameters and cannot be given.")
         raise UserError(f"{owner.__name__}: has no parameter {name!r}; it has {', '.join(fields) or 'none'}.")
     return {
-        name: fit_field(field, _value(owner, field, given), owner, f"{owner.__name__}.{name}")
+        name: fit_field(field, _value(owner, field, given), owner, f"{owner.__name__}.{name}:")
         for name, field in fields.items()
     }
 
@@ -222,3 +232,16 @@ def _value(owner: type, field: dataclasses.Field[Any], given: Mapping[str, Any])
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     raise UserError(f"{owner.__name__}.{field.name}: has no default; give a value.")
+
+
+def within(name: str, field: str, value: int | float | None, low: int | float, high: int | float = math.inf) -> None:
+    """Check that a number, where there is one, lies between bounds, both included.
+
+    Raises:
+        UserError: it does not.
+    """
+    if value is None or low <= value <= high:
+        return
+    if high == math.inf or value < low:
+        raise UserError(f"{name}: {field} must be at least {low:,}, not {value:,}.")
+    raise UserError(f"{name}: {field} must be between {low:,} and {high:,}, not {value}.")

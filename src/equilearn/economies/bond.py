@@ -18,11 +18,10 @@ a convex piecewise linear equation in y, which Newton's method solves exactly in
 
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, PRNGKeyArray
 
 from equilearn.equilibrium import (
     Expect,
@@ -37,6 +36,7 @@ from equilearn.equilibrium import (
 from equilearn.equilibrium.sets import SAVINGS_LIMIT, pushing, soft_clip
 from equilearn.errors import UserError
 from equilearn.learn import Target
+from equilearn.parameters import namespace
 
 LEAST_CONSUMPTION = 0.02
 """Floor of consumption for a policy that is still learning. Far below anything that happens in equilibrium (tested)."""
@@ -59,9 +59,9 @@ class Portfolio(FeasibleSet):
     """R k."""
     most: Float[Array, " savers"]
     """Largest capital, by age."""
-    kappa: float = eqx.field(static=True)
-    adjustment: float = eqx.field(static=True)
-    risk_aversion: float = eqx.field(static=True)
+    kappa: ArrayLike
+    adjustment: ArrayLike
+    risk_aversion: ArrayLike
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -77,7 +77,7 @@ class Portfolio(FeasibleSet):
         n = self.cash.shape[0]
         low, high = PRICES
         price = low + (high - low) * jax.nn.sigmoid(soft_clip(raw[-1]) + 0.9)
-        own = 1 - price / self.kappa  # what capital costs beyond the collateral it provides
+        own = 1 - price / jnp.asarray(self.kappa)  # what capital costs beyond the collateral it provides
         lower, upper = self._capital_bounds(own)
         first = 0.87 * self.returned + 0.155 * jnp.maximum(
             self.cash - self.returned, 0.0
@@ -93,7 +93,7 @@ class Portfolio(FeasibleSet):
         y = clearing(affordable, z, jnp.sum(savings))
         share = 1 - y * jnp.exp(-z)
         collateral = affordable * jax.nn.relu(share)
-        scale = power(self.cash, -self.risk_aversion)
+        scale = power(self.cash, 0 - self.risk_aversion)
         return {
             "savings": savings,
             "bonds": (collateral - savings) / self.kappa,
@@ -200,19 +200,20 @@ class BondOLG(Model):
         return np.interp(np.linspace(0, 55, self.generations), a, full)
 
     @property
-    def most_capital(self) -> Float[np.ndarray, " savers"]:
+    def most_capital(self) -> Float[Array | np.ndarray, " savers"]:
         """Largest capital of each generation of savers: what can be run down before death at a high return."""
         most, bounds = 0.0, []
         for _ in range(self.generations - 1):
             most = (most + STEEPEST / self.adjustment * 0.9) / MOST_RETURN
             bounds.append(most)
-        return np.array(bounds[::-1], np.float32)
+        return namespace(most).stack(bounds[::-1]).astype(np.float32)
 
     def initial(self, key: PRNGKeyArray) -> State:
         """Return capital that rises and falls with age, no bonds, the first shock."""
         n = self.generations
         capital = np.sin(np.pi * np.arange(n) / n) * 1.6
-        capital = np.minimum(capital * 2.4, np.append(0.0, 0.8 * self.most_capital))
+        xp = namespace(self.most_capital)
+        capital = xp.minimum(capital * 2.4, xp.append(0.0, 0.8 * self.most_capital))
         return self.State(self.shock.initial, jnp.asarray(capital, jnp.float32), jnp.zeros(n))
 
     def prices(self, state: State) -> tuple[Float[Array, ""], Float[Array, ""]]:

@@ -16,6 +16,7 @@ The budget holds by construction: the network chooses investment, and the multip
 found by Newton's method. Legend: N countries.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -36,6 +37,7 @@ from equilearn.equilibrium import (
     product_error,
 )
 from equilearn.errors import UserError
+from equilearn.parameters import namespace
 
 MOST_INVESTED = 0.9
 """Share of its output that a country can invest at most: keeps consumption positive while the policy is learning. Far
@@ -47,6 +49,12 @@ LEAST_CAPITAL = 1e-3
 LEAST_CONSUMED = 0.01
 """Share of world output that is always consumed, for a policy that is still learning."""
 NEWTON_STEPS = 8
+
+
+@functools.cache
+def _own_and_common(countries: int) -> tuple[tuple[float, ...], ...]:
+    """Return the covariance of the sum of an own and a common innovation, both of variance one."""
+    return tuple(tuple(float(x) for x in row) for row in np.eye(countries) + 1)
 
 
 class IRBC(Model):
@@ -82,18 +90,23 @@ class IRBC(Model):
             raise UserError(f"IRBC.least_ies: must be in (0, 1], not {self.least_ies}.")
         if not 0 < self.discount < 1 or not 0 < self.capital_share < 1 or not 0 < self.depreciation <= 1:
             raise UserError("IRBC: discount and capital_share must be in (0, 1), depreciation in (0, 1].")
-        n = self.countries
-        covariance = self.innovation_std**2 * (np.eye(n) + 1)
-        rows = tuple(tuple(float(x) for x in row) for row in covariance)
-        object.__setattr__(self, "shock", Gaussian(rows, persistence=self.persistence, rule=Monomial(3)))
-
-    shock: Shock = Gaussian(((2e-4, 1e-4), (1e-4, 2e-4)), persistence=0.95, rule=Monomial(3))
-    """Log productivity; follows from `persistence` and `innovation_std`."""
+        _ = self.shock  # which looks at persistence and innovation_std
 
     @property
-    def ies(self) -> Float[np.ndarray, " N"]:
+    def shock(self) -> Shock:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Log productivity: every country's own innovation and a common one."""
+        return Gaussian(
+            _own_and_common(self.countries),
+            persistence=self.persistence,
+            rule=Monomial(3),
+            scale=self.innovation_std,
+        )
+
+    @property
+    def ies(self) -> Float[Array | np.ndarray, " N"]:
         """Intertemporal elasticity of substitution of every country."""
-        return np.linspace(self.least_ies, 1.0, self.countries).astype(np.float32)
+        share = np.linspace(0.0, 1.0, self.countries)
+        return (self.least_ies + (1 - self.least_ies) * share).astype(np.float32)
 
     @property
     def productivity(self) -> float:
@@ -112,7 +125,7 @@ class IRBC(Model):
             jax.random.normal(shock_key, (self.countries,)),
             jax.random.normal(jax.random.fold_in(shock_key, 1)),
         )
-        spread = self.innovation_std / np.sqrt(1 - self.persistence**2)
+        spread = self.innovation_std / (1 - self.persistence**2) ** 0.5
         log_capital = jax.random.uniform(capital_key, (self.countries,), minval=-0.5, maxval=0.5)
         return self.State(spread * (own + common), log_capital)
 
@@ -169,7 +182,7 @@ class IRBC(Model):
         Newton's method in logs: the function is convex and falls with a slope between -1 and -least_ies, so the
         steps converge from any start.
         """
-        ies, base = jnp.asarray(self.ies), np.log(self.steady_consumption)
+        ies, base = jnp.asarray(self.ies), namespace(self.steady_consumption).log(self.steady_consumption)
         target = jnp.log(self.world_consumption(state, policy))
 
         def step(x: Float[Array, ""], _: None) -> tuple[Float[Array, ""], None]:

@@ -33,6 +33,7 @@ from equilearn.equilibrium import (
 )
 from equilearn.errors import UserError
 from equilearn.learn import Target
+from equilearn.parameters import namespace
 
 LEAST_CONSUMPTION = 0.05
 """What a generation can always consume at its limit: keeps a policy that is still learning feasible where debt is
@@ -119,18 +120,23 @@ class OLG(Model):
         return alpha * z * ratio ** (alpha - 1) + 1 - d, (1 - alpha) * z * ratio**alpha
 
     @property
-    def limits(self) -> Float[np.ndarray, " savers"]:
+    def limits(self) -> Float[Array | np.ndarray, " savers"]:
         """Least savings by age: the borrowing limit, or what wages left until death can repay where that is less.
 
         Only the oldest, who hold much wealth in equilibrium, could ever reach the tighter limit; it keeps
         consumption positive in the last period of life.
         """
         gross_return, wage = self.prices_at(REPAYMENT_CAPITAL)
-        debt, repayable = 0.0, np.zeros(self.generations - 1)
-        for age in reversed(range(self.generations - 1)):
-            debt = (wage.min() * self.labour[age + 1] + debt) / gross_return.max()
-            repayable[age] = debt
-        return np.maximum(self.borrowing_limit, -repayable).astype(np.float32)
+        debts = [0.0]
+        for labour in self.labour[:0:-1]:
+            debts.append((wage.min() * labour + debts[-1]) / gross_return.max())
+        xp = namespace(debts[-1], self.borrowing_limit)
+        return xp.maximum(self.borrowing_limit, -xp.stack(debts[:0:-1])).astype(np.float32)
+
+    @property
+    def _limits_of_all(self) -> Float[Array | np.ndarray, " N"]:
+        """Least savings of every generation: the oldest save nothing."""
+        return namespace(self.limits).append(self.limits, np.float32(0))
 
     def initial(self, key: PRNGKeyArray) -> State:
         """Return wealth that rises with age, the first shock."""
@@ -147,7 +153,7 @@ class OLG(Model):
         """Return what each generation can spend: capital with its return, and labour income."""
         gross_return, wage = self.prices(state)
         cash = gross_return * state.capital + wage * jnp.asarray(self.labour, jnp.float32)
-        return jnp.maximum(cash, np.append(self.limits, np.float32(0)) + LEAST_CONSUMPTION)
+        return jnp.maximum(cash, self._limits_of_all + LEAST_CONSUMPTION)
 
     def consumption(self, state: State, policy: Policy) -> Float[Array, " N"]:
         """Return each generation's cash less its savings."""
@@ -171,7 +177,7 @@ class OLG(Model):
         is less (whom the limit keeps from borrowing plans no further). More than cash less the limit means that the
         limit binds.
         """
-        labour, limits, periods = self.labour, np.append(self.limits, 0.0), np.arange(self.generations)
+        labour, limits, periods = self.labour, self._limits_of_all, np.arange(self.generations)
         growth = (self.discount * FIRST_RETURN) ** (1 / self.risk_aversion) / FIRST_RETURN
         spread = jnp.cumsum(growth ** jnp.asarray(periods, jnp.float32))[:0:-1]
         earned = (

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from equilearn.errors import UserError
+from equilearn.parameters import fit_fields
 
 
 class Weights(eqx.Module):
@@ -43,6 +44,7 @@ class ReLoBRaLo:
     look_back: float = 0.999
 
     def __post_init__(self) -> None:
+        fit_fields(self)
         if not self.temperature > 0:
             raise UserError(f"ReLoBRaLo: temperature must be above 0, not {self.temperature}.")
         for name in ("memory", "look_back"):

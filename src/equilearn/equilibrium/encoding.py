@@ -20,6 +20,7 @@ from equilearn.equilibrium.shocks import AR1, Deterministic, Gaussian, MarkovCha
 from equilearn.equilibrium.uncertain import Uncertain
 from equilearn.errors import UserError
 from equilearn.learn import Target
+from equilearn.parameters import fit_field
 
 KINDS = {
     kind.__name__: kind
@@ -76,12 +77,12 @@ def decode(value: Any, kinds: Kinds = KINDS) -> Any:
 
 
 def _build(kind: type, value: Mapping[str, Any], kinds: Kinds) -> Any:
-    fields = {name: decode(item, kinds) for name, item in value.items() if name not in ("kind", "module")}
-    names = {field.name for field in dataclasses.fields(kind) if field.init}
-    if different := sorted(names ^ set(fields)):
+    given = {name: decode(item, kinds) for name, item in value.items() if name not in ("kind", "module")}
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
+    if different := sorted(fields.keys() ^ given.keys()):
         raise UserError(f"{kind.__name__} has other fields than in the file ({', '.join(different)}).")
     try:
-        return kind(**fields)
+        return kind(**{n: fit_field(fields[n], v, kind, f"{kind.__name__}: {n}") for n, v in given.items()})
     except UserError:
         raise
     except Exception as error:  # a value of a wrong type, where the kind does not look at types itself

@@ -25,6 +25,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float
 
+from equilearn.errors import UserError
+from equilearn.parameters import fitted
+
 LIMIT = 12.0
 """Raw numbers are softly clipped to (-LIMIT, LIMIT), so that in float32 no variable ever reaches its bound."""
 SAVINGS_LIMIT = 8.0
@@ -83,6 +86,15 @@ class FeasibleSet(eqx.Module):
         return math.prod(self.shape)
 
 
+def _array(bound: Any) -> Any:
+    """Return a bound that was given as a list as an array; numbers and arrays as they are."""
+    if isinstance(bound, (list, tuple)):
+        return jnp.stack([jnp.asarray(_array(item), float) for item in bound])
+    if isinstance(bound, (bool, str)) or bound is None:
+        raise UserError(f"a bound must be a number or an array, not {bound!r}.")
+    return bound
+
+
 def _shape(*bounds: Any) -> tuple[int, ...]:
     return jnp.broadcast_shapes(*(getattr(bound, "shape", ()) for bound in bounds))
 
@@ -94,8 +106,8 @@ def _between(lower: ArrayLike, upper: ArrayLike, share: Float[Array, "..."]) -> 
 class Real(FeasibleSet):
     """All real numbers: offset + scale x."""
 
-    offset: ArrayLike = 0.0
-    scale: ArrayLike = 1.0
+    offset: ArrayLike = eqx.field(converter=_array, default=0.0)
+    scale: ArrayLike = eqx.field(converter=_array, default=1.0)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -110,8 +122,8 @@ class Real(FeasibleSet):
 class HalfLine(FeasibleSet):
     """Numbers above a bound: lower + scale softplus(x)."""
 
-    lower: ArrayLike = 0.0
-    scale: ArrayLike = 1.0
+    lower: ArrayLike = eqx.field(converter=_array, default=0.0)
+    scale: ArrayLike = eqx.field(converter=_array, default=1.0)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -134,9 +146,9 @@ class Interval(FeasibleSet):
     steady state to aim at, learning begins near it.
     """
 
-    lower: ArrayLike
-    upper: ArrayLike
-    start: ArrayLike = 0.5
+    lower: ArrayLike = eqx.field(converter=_array)
+    upper: ArrayLike = eqx.field(converter=_array)
+    start: ArrayLike = eqx.field(converter=_array, default=0.5)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -156,8 +168,8 @@ class Interval(FeasibleSet):
 class Simplex(FeasibleSet):
     """`number` shares above zero that sum to `total`: total softmax(x)."""
 
-    number: int = eqx.field(static=True)
-    total: ArrayLike = 1.0
+    number: int = eqx.field(static=True, converter=lambda value: fitted(value, int, "Simplex: number"))
+    total: ArrayLike = eqx.field(converter=_array, default=1.0)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -190,11 +202,11 @@ class Complement(FeasibleSet):
     both sides of zero: a `scale` of a few times the marginal utility of `upper` (see `economies/olg.py`).
     """
 
-    lower: ArrayLike
-    upper: ArrayLike
-    scale: ArrayLike = 1.0
+    lower: ArrayLike = eqx.field(converter=_array)
+    upper: ArrayLike = eqx.field(converter=_array)
+    scale: ArrayLike = eqx.field(converter=_array, default=1.0)
     multiplier: str = eqx.field(static=True, default="multiplier")
-    start: ArrayLike = 0.25
+    start: ArrayLike = eqx.field(converter=_array, default=0.25)
     """Share of the interval where a fresh network begins, unconstrained: adds -log(1 - start) to the raw number."""
 
     @property

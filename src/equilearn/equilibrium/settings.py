@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 from equilearn.errors import UserError
 from equilearn.learn import LearnSettings
+from equilearn.learn.settings import MOST_SAMPLES
+from equilearn.parameters import within
+
+MOST_UNITS = 65_536
+MOST_LAYERS = 1_000
+MOST_WEIGHTS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -44,16 +50,21 @@ class SolveSettings(LearnSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("width", "paths", "periods", "check_periods"):
-            if (value := getattr(self, name)) < 1:
-                raise UserError(f"settings: {name} must be at least 1, not {value}.")
-        if self.depth < 0:
-            raise UserError(f"settings: depth must be at least 0, not {self.depth}.")
+        within("settings", "width", self.width, 1, MOST_UNITS)
+        within("settings", "depth", self.depth, 0, MOST_LAYERS)
+        for name in ("paths", "periods", "check_periods"):
+            within("settings", name, getattr(self, name), 1, MOST_SAMPLES)
+        if self.width**2 * max(self.depth - 1, 0) > MOST_WEIGHTS:
+            raise UserError(
+                f"settings: width {self.width:,} and depth {self.depth:,} are more than a billion weights; make the "
+                "network smaller."
+            )
+        if self.paths * max(self.periods, self.check_periods) > 100 * MOST_SAMPLES:
+            raise UserError("settings: paths times periods are more than a billion states; take fewer.")
         if not self.steepness > 0:
             raise UserError(f"settings: steepness must be above 0, not {self.steepness}.")
         for name in ("learning_rate", "weight_decay", "tail"):
-            if not (value := getattr(self, name)) >= 0:
-                raise UserError(f"settings: {name} must be at least 0, not {value}.")
+            within("settings", name, getattr(self, name), 0)
         if not 0 <= self.exploration < 1:
             raise UserError(f"settings: exploration must be in [0, 1), not {self.exploration}.")
         if not 0 <= self.restart <= 1:

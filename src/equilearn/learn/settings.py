@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 from equilearn.errors import UserError
 from equilearn.learn.stopping import Target
+from equilearn.parameters import fit_fields, within
+
+MOST_EPISODES = 2**31 - 1
+"""What counters of 32 bits can hold."""
+MOST_SAMPLES = 10_000_000
+"""More of anything side by side fits no machine's memory."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +38,14 @@ class LearnSettings:
     """Seconds between checkpoints of the last state."""
 
     def __post_init__(self) -> None:
-        for name in ("episodes", "epochs", "batch_size", "check_every"):
-            if (value := getattr(self, name)) < 1:
-                raise UserError(f"settings: {name} must be at least 1, not {value}.")
-        for name in ("seconds", "patience"):
-            if (value := getattr(self, name)) is not None and value <= 0:
-                raise UserError(f"settings: {name} must be above 0, not {value}.")
+        fit_fields(self, "settings")
+        for target in self.targets:
+            if not isinstance(target, Target):
+                raise UserError(f"settings: targets must be Target(...), not {target!r}.")
+        for name in ("episodes", "epochs", "patience"):
+            within("settings", name, getattr(self, name), 1, MOST_EPISODES)
+        for name in ("batch_size", "check_every"):
+            within("settings", name, getattr(self, name), 1, MOST_SAMPLES)
+        if self.seconds is not None and self.seconds <= 0:
+            raise UserError(f"settings: seconds must be above 0, not {self.seconds}.")
+        within("settings", "checkpoint_seconds", self.checkpoint_seconds, 0)

@@ -12,6 +12,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from equilearn.errors import UserError
+from equilearn.parameters import fit_fields
+
 
 class Outcome(enum.StrEnum):
     """How a run ended."""
@@ -30,6 +33,12 @@ class Target:
     max: float = math.inf
     p999: float = math.inf
     """Bound on the 99.9th percentile."""
+
+    def __post_init__(self) -> None:
+        fit_fields(self)
+        for name in ("mean", "max", "p999"):
+            if not (bound := getattr(self, name)) > 0:
+                raise UserError(f"Target: {name} must be above 0, not {bound}.")
 
     def ratio(self, summary: Mapping[str, float]) -> float:
         """Largest ratio of a measured figure to its bound: at most 1 where the target is met."""

@@ -1,0 +1,52 @@
+"""The flags of the commands that work on a run folder, as typed dataclasses from which the help is made."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class ResumeFlags:
+    """Go on with an interrupted run, or a lab, from its last checkpoint; a run also with other settings from there."""
+
+    model: str | None = None
+    """path/to/model.py:Class, for a run of your own model."""
+    learning_rate: float | None = None
+    """Go on with another learning rate: a lower one after a divergence."""
+    episodes: int | None = None
+    """Go on until so many episodes in all."""
+    seconds: float | None = None
+    """Go on until so many seconds of learning in all."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateFlags:
+    """Certify a solution anew on a fresh path; prints the table of errors."""
+
+    periods: int = 10_000
+    """Periods simulated after burn-in."""
+    burn_in: int = 2_000
+    """Periods dropped before them."""
+    seed: int = 1
+    """Seed of the path."""
+    model: str | None = None
+    """path/to/model.py:Class, for a solution of your own model."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SimulateFlags:
+    """Simulate a solution and write states, policies and definitions, labelled, to a NetCDF file."""
+
+    periods: int = 10_000
+    """Periods kept."""
+    burn_in: int = 2_000
+    """Periods dropped before them."""
+    paths: int = 1
+    """Paths side by side."""
+    seed: int = 1
+    """Seed of the simulation."""
+    out: Path | None = None
+    """File to write; by default simulation.nc in the run folder."""
+    model: str | None = None
+    """path/to/model.py:Class, for a solution of your own model."""
