@@ -94,11 +94,12 @@ def test_visits_are_counted_and_stand_beside_the_long_run(saver):
 
 
 def test_states_never_visited_are_named():
-    assert visited((), ()) == []
-    said = visited((5, 0, 3, 0), (0.6, 0.1, 0.3, 1e-4))
+    assert visited({"": ()}, ()) == []
+    said = visited({"": (5, 0, 3, 0), ", first 100 periods": (4, 0, 0, 0)}, (0.6, 0.1, 0.3, 1e-4))
+    assert "(62.5, 0, 37.5, 0 %; first 100 periods 100, 0, 0, 0 %; in the long run 60, 10, 30, 0.01 %)" in said[0]
     assert "2 of 4 states" in said[0] and "States 1 and 3 of the chain were never visited" in said[1]
     assert "nothing is certified there" in said[1]
-    many = visited((9,) * 40 + (1,), (1 / 41,) * 41)
+    many = visited({"": (9,) * 40 + (1,)}, (1 / 41,) * 41)
     assert many == ["41 of 41 states of the chain were visited, the rarest of them 1 time."]
 
 
@@ -148,7 +149,7 @@ def test_verdicts(saver):
     assert not judged(saver, fabricated(2e-3)).accurate
     assert not judged(replace(saver, outcome=Outcome.DIVERGED), good).accurate
     held = judged(saver, replace(good, held={"consumption at its floor": 2e-3}))
-    assert not held.accurate and "Consumption at its floor in 0.2 % of the states." in held.reasons
+    assert not held.accurate and any("Consumption at its floor in 0.2 % of the" in line for line in held.reasons)
     named = judged(saver, replace(good, held={"consumption at its floor": 5e-4}))
     assert named.accurate and any("floor in 0.05 %" in line for line in named.reasons)
     assert not any("floor" in line for line in judged(saver, replace(good, held={"a floor": 5e-5})).reasons)

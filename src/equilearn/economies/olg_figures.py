@@ -49,6 +49,7 @@ def _profile(model: OLG, samples: Any, label: str, *, log: bool = False) -> Figu
     figure, axis = new_figure()
     bands(axis, model.ages[: samples.shape[1]], samples, log=log)
     axis.set(xlabel="age", ylabel=label)
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.legend(frameon=False, fontsize=8)
     return figure
 
@@ -82,6 +83,7 @@ def _by_shock(model: OLG, simulation: xr.Dataset) -> Figure:
                 label = "published" if z == model.shock.states - 1 else None
                 axis.plot(PUBLISHED_AGES, PUBLISHED[name][z], "k+", markersize=6, label=label)
         axis.set(xlabel="age", ylabel=f"mean {name.replace('_', ' ')}")
+        axis.xaxis.get_major_locator().set_params(integer=True)
     axes[0].legend(frameon=False, fontsize=8)
     return figure
 
@@ -90,11 +92,12 @@ def figures(
     model: OLG, simulation: xr.Dataset, errors: Mapping[str, Float[np.ndarray, "periods savers"]]
 ) -> dict[str, Figure]:
     """Return the economy's figures by title."""
+    shown = "lines ours, crosses published" if model == OLG() else "on the simulated path"
     return {
         "Euler errors by age: log10 of the absolute relative error": _profile(
             model, errors["euler"], "log10 |Euler error|", log=True
         ),
-        "Mean wealth and consumption by age and shock: lines ours, crosses published": _by_shock(model, simulation),
+        f"Mean wealth and consumption by age and shock: {shown}": _by_shock(model, simulation),
         "Savings against income: ages of the course's figure, by shock": _savings(model, simulation),
         "Capital by age: holdings at the beginning of the period": _profile(
             model, simulation["capital"].values, "capital"

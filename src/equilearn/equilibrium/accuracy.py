@@ -9,7 +9,7 @@ chain that were not visited, periods far outside what was learnt, bounds and cla
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,11 +98,14 @@ class Accuracy:
 
     @property
     def visits(self) -> tuple[int, ...]:
-        """How often each state of the chain was visited; empty without a chain, and for given states."""
-        if not self.long_run:
-            return ()
-        counts = [np.bincount(part.shocks, minlength=len(self.long_run)) for part in self.parts]
-        return tuple(int(n) for n in np.sum(counts, axis=0))
+        """How often each state of the chain was visited in all; empty without a chain, and for given states."""
+        return tuple(sum(counts) for counts in zip(*self.visits_by_part, strict=True))
+
+    @property
+    def visits_by_part(self) -> list[tuple[int, ...]]:
+        """How often each state of the chain was visited in each part."""
+        n = len(self.long_run)
+        return [tuple(np.bincount(part.shocks, minlength=n).tolist()) if n else () for part in self.parts]
 
     @property
     def held(self) -> dict[str, float]:
@@ -146,10 +149,16 @@ class Accuracy:
         """Return in sentences what the figures of the errors do not say."""
         return [
             *self._not_finite(),
-            *visited(self.visits, self.long_run),
+            *visited(dict(zip([part.label for part in self.parts], self.visits_by_part, strict=True)), self.long_run),
             *lost(self.outside),
-            *(f"{what[0].upper()}{what[1:]} in {percent(share)} of the states." for what, share in self.held.items()),
-            *(f"{what[0].upper()}{what[1:]}: it binds in {percent(share)}." for what, share in self.binding.items()),
+            *(
+                f"{_begin(what)} in {percent(share)} of the states: no equation says so."
+                for what, share in self.held.items()
+            ),
+            *(
+                f"{_begin(what)} in {percent(share)} of all states and components, as the equations have it."
+                for what, share in self.binding.items()
+            ),
         ]
 
     def _not_finite(self) -> list[str]:
@@ -163,6 +172,10 @@ class Accuracy:
     def __str__(self) -> str:
         """Return what was looked at, the summary as a table, and what else must be said."""
         return "\n".join([f"Errors on {self.where}:", table(self.summary()), *self.notes()])
+
+
+def _begin(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _figures(values: Float[np.ndarray, ...]) -> dict[str, float]:
@@ -197,17 +210,24 @@ def _cell(figure: float | None) -> str:
     return f"{'-':>11}" if figure is None else f"{figure:11.2e}"
 
 
-def visited(visits: Sequence[int], long_run: Sequence[float]) -> list[str]:
-    """Return in words how often the states of a chain were visited, and which were not; nothing without a chain."""
-    if not visits:
+def visited(visits: Mapping[str, Sequence[int]], long_run: Sequence[float]) -> list[str]:
+    """Return in words how often the states of a chain were visited, and which were not; nothing without a chain.
+
+    Args:
+        visits: the number of visits of every state, by the label of the part.
+        long_run: the probability of every state in the long run.
+    """
+    if not long_run:
         return []
-    total, missed = sum(visits), [z for z, n in enumerate(visits) if n == 0]
-    seen = f"{len(visits) - len(missed)} of {len(visits)} states of the chain were visited"
-    if len(visits) <= LISTED:
-        shares, expected = (", ".join(f"{100 * x:.3g}" for x in xs) for xs in ([n / total for n in visits], long_run))
-        sentences = [f"{seen} ({shares} %; in the long run {expected} %)."]
+    total = [sum(counts) for counts in zip(*visits.values(), strict=True)]
+    missed = [z for z, n in enumerate(total) if n == 0]
+    seen = f"{len(total) - len(missed)} of {len(total)} states of the chain were visited"
+    if len(total) <= LISTED:
+        shares = [f"{label.removeprefix(', ')} {_listed(n / sum(counts) for n in counts)}".strip()
+                  for label, counts in visits.items()]  # fmt: skip
+        sentences = [f"{seen} ({'; '.join([*shares, f'in the long run {_listed(long_run)}'])})."]
     else:
-        least = min(n for n in visits if n)
+        least = min(n for n in total if n)
         sentences = [f"{seen}, the rarest of them {least} {'time' if least == 1 else 'times'}."]
     if missed:
         listed = f"{', '.join(map(str, missed[:-1]))} and {missed[-1]}" if len(missed) > 1 else str(missed[0])
@@ -217,6 +237,10 @@ def visited(visits: Sequence[int], long_run: Sequence[float]) -> list[str]:
             "state 0): nothing is certified there; `accuracy(states=...)` gives errors in states of your own."
         )
     return sentences
+
+
+def _listed(shares: Iterable[float]) -> str:
+    return f"{', '.join(f'{100 * share:.3g}' for share in shares)} %"
 
 
 def lost(outside: float) -> list[str]:

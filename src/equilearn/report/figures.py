@@ -71,6 +71,7 @@ def paths(simulation: xr.Dataset, *, periods: int = 200, most: int = 6) -> Figur
             axis.set_ylim(sorted((0.9 * values.mean(), 1.1 * values.mean())))
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
-    for axis in axes[-1]:
+    for axis in axes.flat[max(len(names) - columns, 0) : len(names)]:  # the lowest of every column
+        axis.tick_params(labelbottom=True)
         axis.set_xlabel("period")
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from jinja2 import Environment
 from matplotlib.figure import Figure
 
-from equilearn.equilibrium import Accuracy, Solution
+from equilearn.equilibrium import Accuracy, Model, Solution
 from equilearn.equilibrium.accuracy import COLUMNS
 from equilearn.learn.files import write_atomically
 from equilearn.report.figures import error_distribution, paths, training
@@ -28,7 +30,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>{{ problem }}: equilearn report</title>
 <style>{{ css }}</style></head><body>
-<h1>{{ problem }}</h1><p class="lead">{{ description }}</p>
+<h1>{{ problem }}</h1><p class="lead">{{ description }}{% if changed %} Here: {{ changed }}.{% endif %}</p>
 <div class="verdict" style="border-color: {{ colour }}"><b>{{ verdict.words }}</b>
 {% for line in verdict.reasons %}<br>{{ line }}{% endfor %}</div>
 {% for line in failures %}<p><b>{{ line }}</b></p>{% endfor %}
@@ -41,8 +43,8 @@ Euler error of 1e-3 is a mistake of one dollar in a thousand of consumption. Col
 {% if chain %}<h2>What the errors cover</h2>
 <p>How often each state of the chain was visited, beside its probability in the long run, and the mean errors there.
 {% if left %} Of {{ left }} states, those visited least.{% endif %}</p>
-<div class="wide"><table><tr><th>state of the chain</th><th>in the long run</th><th>visited</th><th>visits</th>
-{% for name in by_state %}<th>mean {{ name }}</th>{% endfor %}</tr>
+<div class="wide"><table><tr><th>state of the chain</th><th>in the long run</th>
+{% for name in by_state %}<th>{{ name }}</th>{% endfor %}</tr>
 {% for row in chain %}<tr>{% for value in row %}<td>{{ value }}</td>{% endfor %}</tr>{% endfor %}
 </table></div>{% endif %}
 <h2>Figures</h2>
@@ -90,34 +92,46 @@ def _draw(solution: Solution, accuracy: Accuracy, history: list[dict[str, Any]])
     every = {key + part.label: values for part in accuracy.parts for key, values in part.errors.items()}
     drawing.add(
         "The figure of the errors",
-        lambda: {f"Distribution of the errors: {accuracy.where}": error_distribution(every)},
+        lambda: {"Distribution of the errors: share of all that are larger": error_distribution(every)},
     )
     drawing.add(
         f"Simulating ({name}.definitions, {name}.coordinates)", lambda: simulated.append(solution.simulate()) or {}
     )
     for simulation in simulated:
         drawing.add(f"{name}.figures", lambda s=simulation: solution.model.figures(solution, s, accuracy.errors))
-        drawing.add(
-            "The figure of the simulation",
-            lambda s=simulation: {"Simulated economy: the first 200 periods after burn-in": paths(s)},
-        )
+        drawing.add("The figure of the simulation", lambda s=simulation: _simulated(solution, accuracy, s))
     return drawing
 
 
-def _chain(accuracy: Accuracy) -> list[list[str]]:
-    """Return the rows of the table of visits."""
-    total, means = max(sum(accuracy.visits), 1), accuracy.mean_by_state()
+def _simulated(solution: Solution, accuracy: Accuracy, simulation: xr.Dataset) -> dict[str, Figure | None]:
+    """Return the figure of a simulation: after burn-in, or on the way there where a long path sees it only once."""
+    if len(accuracy.parts) == 1:
+        return {"Simulated economy: the first 200 periods after burn-in": paths(simulation)}
+    return {"Simulated economy: the first 200 periods from an initial state": paths(solution.simulate(200, burn_in=0))}
+
+
+def _chain(accuracy: Accuracy) -> tuple[list[str], list[list[str]]]:
+    """Return the columns and the rows of the table of visits."""
+    labels = [part.label for part in accuracy.parts]
+    visits, means = accuracy.visits_by_part, accuracy.mean_by_state()
     order = np.argsort(accuracy.visits, kind="stable")[:MOST_ROWS]
-    return [
+    rows = [
         [
             str(z),
             f"{100 * accuracy.long_run[z]:.3g} %",
-            f"{100 * accuracy.visits[z] / total:.3g} %",
-            f"{accuracy.visits[z]:,}" if accuracy.visits[z] else "never",
+            *(f"{counts[z]:,} ({100 * counts[z] / sum(counts):.3g} %)" if counts[z] else "never" for counts in visits),
             *(_shown(float(row[z])) for row in means.values()),
         ]
         for z in sorted(order.tolist())
     ]
+    return [*(f"visits{label}" for label in labels), *(f"mean {name}" for name in means)], rows
+
+
+def _changed(model: Model) -> str:
+    """Return which parameters a model has other than its class, in words."""
+    fields = [f for f in dataclasses.fields(model) if f.name != "shock"]  # pyright: ignore[reportArgumentType]
+    changed = [(f.name, getattr(model, f.name)) for f in fields if getattr(model, f.name) != f.default]
+    return ", ".join(f"{name} = {value!r}" for name, value in changed if not isinstance(value, Model))
 
 
 def _shown(value: float) -> str:
@@ -142,13 +156,16 @@ def write_report(
         taken.add(name)
         write_atomically(folder / "figures" / f"{name}.png", image)
         embedded.append((title, base64.b64encode(image).decode(), broad))
-    description = (type(solution.model).__doc__ or "").strip().splitlines()
+    by_state, chain = _chain(accuracy)
+    described = getattr(solution.model, "model", solution.model)  # the one whose parameters are uncertain
+    description = (type(described).__doc__ or "").strip().splitlines()
     page = (
         Environment(autoescape=True)
         .from_string(PAGE)
         .render(
             problem=result["problem"],
             description=description[0] if description else "",
+            changed=_changed(solution.model),
             css=CSS,
             colour="#009e73" if verdict.accurate else "#cc3311",
             verdict=verdict,
@@ -156,9 +173,9 @@ def write_report(
             where=accuracy.where,
             columns=[*COLUMNS[:2], *(f"{column} %" for column in COLUMNS[2:])],
             rows=[(name, [_shown(row[c]) for c in COLUMNS]) for name, row in accuracy.summary().items()],
-            chain=_chain(accuracy),
+            by_state=by_state,
+            chain=chain,
             left=len(accuracy.visits) if len(accuracy.visits) > MOST_ROWS else 0,
-            by_state=list(accuracy.mean_by_state()),
             figures=embedded,
             outcome=result["outcome"],
             message=result["message"],

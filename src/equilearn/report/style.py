@@ -21,7 +21,7 @@ h1 { margin-bottom: 0; } h2 { margin-top: 2rem; font-size: 1.2rem; } .lead { col
 .verdict { border-left: 6px solid #222; background: #f6f6f6; padding: .8rem 1.2rem; margin: 1rem 0; }
 .verdict b { font-size: 1.15rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; } td { white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } .wide { overflow-x: auto; }
 .figures { display: grid; grid-template-columns: repeat(2, 1fr); grid-auto-flow: dense; gap: 1.5rem; align-items: end; }
 @media (max-width: 50rem) { .figures { grid-template-columns: 1fr; } }
