@@ -159,6 +159,13 @@ def test_numbers_of_any_type_are_the_same_numbers(make):
     np.testing.assert_allclose(fit((make(x), t), (4,), FEW).predict(make(x)), expected, rtol=1e-5, atol=1e-5)
 
 
+def test_columns_may_have_numbers_for_names():
+    table = homes()[["rooms", "year", "price"]]
+    numbered = table.set_axis([0, 1, 2], axis=1)
+    named = fit(table, (4,), FEW, target="price")
+    np.testing.assert_array_equal(fit(numbered, (4,), FEW, target=2).predict(numbered), named.predict(table))
+
+
 def test_several_targets_keep_their_units_and_shape():
     table = homes().assign(rent=lambda one: one["price"] / 250)
     fitted = fit(table, target=["price", "rent"], optimizer=adam(0.01))
@@ -183,6 +190,16 @@ def test_a_word_not_seen_counts_as_the_average_one():
     known = [fitted.predict(strange.assign(place=place))[0] for place in ("hill", "river", "old town")]
     shares = [fitted.coding.inputs.words["place"][place] for place in ("hill", "river", "old town")]
     assert fitted.predict(strange)[0] == pytest.approx(float(np.dot(known, shares)), rel=1e-5)
+
+
+def test_a_word_that_looks_like_a_number_is_a_word_where_words_are():
+    table = homes(rows=60).assign(street=["7", "Elm", "Oak"] * 20, code=pd.Categorical([10115, 10117] * 30))
+    fitted = fit(table, (4,), FEW, target="price")
+    expected = fitted.predict(table)[:2]
+    np.testing.assert_array_equal(fitted.predict(table.iloc[[0]]), expected[:1])
+    for code in ([10115, 10117], ["10115", "10117"], [10115.0, 10117.0]):
+        np.testing.assert_array_equal(fitted.predict(table.head(2).assign(code=code)), expected)
+    assert fitted.predict(table.head(0)).shape == (0,)
 
 
 def test_the_coding_sees_the_training_part_only():
@@ -299,8 +316,8 @@ REFUSED = {
     "three arrays": ((X, T, T), {}, "give a DataFrame"),
     "no target": (homes(), {}, "say which column"),
     "another target": (homes(), {"target": "prize"}, "no column 'prize'; there are 'rooms'"),
-    "a number as target": (homes(), {"target": 4}, "the name of a column"),
-    "no names": (homes(), {"target": []}, "the name of a column"),
+    "a number as target": (homes(), {"target": 4}, "no column '4'"),
+    "no names": (homes(), {"target": []}, "target is empty"),
     "every column": (homes()[["year", "price"]], {"target": ["year", "price"]}, "no column to predict from"),
     "target of arrays": ((X, T), {"target": "price"}, "leave it out"),
     "target of a split": (split(X, T, seed=0), {"target": "price"}, "leave `target` out"),
@@ -403,6 +420,7 @@ def test_what_cannot_be_predicted_is_named():
         (table.drop(columns=["year", "place"]), "no column 'year', 'place'; the table has"),
         (table.to_numpy(), "give a DataFrame"),
         (table.iloc[0], "a table of one row"),
+        (table.assign(garden=1), "column 'garden' should hold words .'False', 'True'., but has the number 1 in row 0"),
         (table.assign(rooms="many"), "column 'rooms' should hold numbers, but has 'many' in row 0"),
         (at(4, np.nan), "column 'rooms' is missing .* row 4"),
         (at(4, None, "place"), "column 'place' is missing .* row 4"),

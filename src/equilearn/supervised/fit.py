@@ -1,8 +1,11 @@
 """From a table to a tested network in one call, with the baselines beside it.
 
-fitted = fit(table, target="price")
-print(fitted.test(), compare(fitted))
-fitted.predict(new_rows)                      # dollars in, dollars out
+What goes in comes out: rows of a table with words and numbers in any units, and answers in the units or labels of its
+target. Three lines are enough:
+
+    fitted = fit(table, target="price")
+    print(fitted.test(), compare(fitted))
+    fitted.predict(new_rows)
 """
 
 from __future__ import annotations
@@ -160,11 +163,11 @@ def _parts(data: Any, target: Any, classify: Any, shares: Any, seed: Any) -> Spl
     if isinstance(data, pd.DataFrame):
         if target is None:
             raise UserError("fit: say which column is to be predicted: target='name'.")
-        if not isinstance(target, str) and not (
-            isinstance(target, (list, tuple)) and target and all(isinstance(name, str) for name in target)
-        ):
-            raise UserError(f"fit: target must be the name of a column, or a list of names, not {target!r}.")
-        x, t = pair(data, target if isinstance(target, str) else list(target))
+        several = isinstance(target, list) or (isinstance(target, tuple) and target not in data.columns)
+        names = [str(name) for name in (target if several else [target])]
+        if not names:
+            raise UserError("fit: target is empty; name the column, or the columns, to predict.")
+        x, t = pair(data, names if several else names[0])
     elif isinstance(data, tuple) and len(data) == 2:
         if target is not None:
             raise UserError("fit: target names a column of a DataFrame; with inputs and targets (x, t) leave it out.")

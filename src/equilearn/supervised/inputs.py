@@ -103,7 +103,7 @@ class Inputs:
         else:
             found = self._found(x, what)
             numbers = [table.numbers_of(found[n], table.called(n)) for n in self.names if n not in self.words]
-            dummies = [_dummies(table.words_of(found[n], table.called(n)), shares) for n, shares in self.words.items()]
+            dummies = [_dummies(_words(found[n], n, shares), shares) for n, shares in self.words.items()]
             raw = np.concatenate([*(one[:, None] for one in numbers), *dummies], axis=1)
         return raw if self.plain else (raw - self.center) / self.spread
 
@@ -159,6 +159,15 @@ def _shares(column: pd.Series, name: str) -> dict[str, float]:
             f"{str(found[1])!r}, ...), too many to learn from; leave it out, or group them into at most {MOST_WORDS}."
         )
     return {str(word): float(count / len(words)) for word, count in zip(found, counts, strict=True)}
+
+
+def _words(column: pd.Series, name: str, shares: dict[str, float]) -> table.Text:
+    """Return a column's words; numbers where there were none in training are a mistake, not words not known."""
+    words = table.words_of(column, table.called(name))
+    if len(words) and table.is_numeric(column) and not any(map(table.looks_like_a_number, shares)):
+        known = ", ".join(map(repr, list(shares)[:5]))
+        raise UserError(f"{table.called(name)} should hold words ({known}), but has the number {words[0]} in row 0.")
+    return words
 
 
 def _dummies(words: table.Text, shares: dict[str, float]) -> Float[np.ndarray, "n w"]:

@@ -171,8 +171,17 @@ def _objects_are_words(values: list[Any], what: str) -> bool:
     return True
 
 
+def is_numeric(column: pd.Series) -> bool:
+    """Return whether all of a column are numbers: no words, true or false."""
+    if column.dtype == object:
+        return all(isinstance(value, numbers.Real) and not isinstance(value, bool) for value in column)
+    return pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
+
+
 def looks_like_a_number(text: str) -> bool:
     """Return whether text is a number as people write it: 12, 1,200.5, 3 %, $ 5."""
+    if not any(map(str.isdigit, text)):
+        return False
     try:
         float(text.strip().strip("$€£%").replace(",", "").replace(" ", "").replace("'", ""))
     except ValueError:
