@@ -28,7 +28,7 @@ def draw(n, seed):
 
 data = Split(*draw(10_000, 0), *draw(1000, 1), *draw(1000, 2))
 settings = LearnSettings(episodes=10, batch_size=32, check_every=1)
-fitted = fit(data, (64, 64), settings, optimizer=adam(0.01))
+fitted = fit(data, (64, 64), settings, optimizer=adam(0.01), activation="relu")
 scores = compare(fitted, data)
 for name, one in scores.items():
     print(f"{name:<14} mean squared error {one['mse']:.2e}   largest error {one['max']:.2e}")
@@ -45,7 +45,7 @@ plt.show()
 # %% [markdown]
 # **Exercise 1.** Where on the square are the errors largest, and why there?
 #
-# **Exercise 2.** Replace the activation (`fit(..., activation=jax.nn.swish)`). What changes, and why for this function?
+# **Exercise 2.** Replace the activation (`activation="swish"`). What changes, and why for this function?
 
 # %% [markdown]
 # ## Classification: digits of 8 x 8 pixels
@@ -62,7 +62,12 @@ recipes = {
 }
 for name, options in recipes.items():
     fitted = fit(
-        digits, (128,), LearnSettings(episodes=20, batch_size=32, check_every=1, patience=5), classify=True, **options
+        digits,
+        (128,),
+        LearnSettings(episodes=20, batch_size=32, check_every=1, patience=5),
+        classify=True,
+        activation="relu",
+        **options,
     )
     test = fitted.test(digits)
     print(f"{name:<20} accuracy {test['accuracy']:.3f}   log loss {test['log_loss']:.3f}   {fitted.run.message}")

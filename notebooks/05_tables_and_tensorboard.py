@@ -29,7 +29,7 @@ data = split(x, t, (0.9, 0.05, 0.05), seed=0)
 settings = LearnSettings(episodes=10, batch_size=256, check_every=1)
 scores = {}
 for scale in (False, True):
-    fitted = fit(data, (64, 32), settings, optimizer=adam(5e-3), scale=scale)
+    fitted = fit(data, (64, 32), settings, optimizer=adam(5e-3), scale=scale, activation="relu")
     scores[scale] = fitted.test(data)["r2"]
     print(f"network, {'scaled' if scale else 'raw'} inputs: R2 = {scores[scale]:.4f}")
 linear = compare(fitted, data)["least squares"]["r2"]
@@ -50,7 +50,7 @@ assert scores[True] > 0.97 and linear > 0.97
 folder = Path(tempfile.mkdtemp())
 for name, rate in {"slow": 1e-4, "good": 5e-3, "wild": 0.3}.items():
     (folder / name).mkdir()
-    fit(data, (64, 32), settings, optimizer=adam(rate), folder=folder / name)
+    fit(data, (64, 32), settings, optimizer=adam(rate), activation="relu", folder=folder / name)
 print(f"tensorboard --logdir {folder}")
 
 # %%

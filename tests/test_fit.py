@@ -57,7 +57,7 @@ def test_a_table_in_dollars_comes_out_next_to_least_squares(seed):
     results = compare(fitted)
     assert list(results) == ["mean", "least squares", "gradient boosting", "network"]
     assert results["least squares"]["r2"] > 0.95
-    assert results["network"]["r2"] > results["least squares"]["r2"] - 0.02
+    assert results["network"]["r2"] > results["least squares"]["r2"] - 0.01
     assert fitted.test() == results["network"]
 
 
@@ -196,7 +196,7 @@ def test_a_word_that_looks_like_a_number_is_a_word_where_words_are():
     table = homes(rows=60).assign(street=["7", "Elm", "Oak"] * 20, code=pd.Categorical([10115, 10117] * 30))
     fitted = fit(table, (4,), FEW, target="price")
     expected = fitted.predict(table)[:2]
-    np.testing.assert_array_equal(fitted.predict(table.iloc[[0]]), expected[:1])
+    np.testing.assert_allclose(fitted.predict(table.iloc[[0]]), expected[:1], rtol=1e-6)
     for code in ([10115, 10117], ["10115", "10117"], [10115.0, 10117.0]):
         np.testing.assert_array_equal(fitted.predict(table.head(2).assign(code=code)), expected)
     assert fitted.predict(table.head(0)).shape == (0,)

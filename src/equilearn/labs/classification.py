@@ -43,7 +43,7 @@ class Classification(Lab):
                 episodes=self.epochs, batch_size=32, check_every=1, patience=options.get("patience")
             )
             fitted = fit(data, (128,), settings, classify=True, optimizer=adam(self.rate), scale=False, seed=self.seed,
-                         **chosen)  # fmt: skip
+                         activation="relu", **chosen)  # fmt: skip
             first = first or fitted
             metrics = fitted.test(data)
             rows.append(

@@ -54,7 +54,8 @@ class Landscape(Lab):
         for axis, (name, hidden) in zip(axes, {"one hidden layer": (64,), "eight hidden layers": (32,) * 8}.items(),
                                         strict=True):  # fmt: skip
             settings = LearnSettings(episodes=self.epochs, batch_size=64, check_every=1)
-            fitted = fit(data, hidden, settings, classify=True, optimizer=adam(3e-3), seed=self.seed)
+            fitted = fit(data, hidden, settings, classify=True, optimizer=adam(3e-3), activation="relu",
+                         seed=self.seed)  # fmt: skip
             steps = jnp.linspace(-self.reach, self.reach, self.points)
             u, v = (filter_normalised(fitted.network, jax.random.key(k)) for k in (1, 2))
             inputs, targets = fitted.problem.x, fitted.problem.t

@@ -162,7 +162,7 @@ class MLP(Lab):
             data = image_split("mnist", seed=seed)
             settings = LearnSettings(episodes=self.epochs, batch_size=128, check_every=1, keep_best=True)
             fitted = fit(data, (1024, 512), settings, classify=True, optimizer=adam(1e-3), scale=False, dropout=0.3,
-                         batch_norm=True, seed=seed)  # fmt: skip
+                         batch_norm=True, activation="relu", seed=seed)  # fmt: skip
             scores.append(fitted.test(data)["accuracy"])
         rows = [[name, one["accuracy"]] for name, one in compare(fitted, data, "network, last start").items()]
         rows.append([f"network, mean of {self.digits_seeds} starts", float(np.mean(scores))])

@@ -51,7 +51,8 @@ class Regression(Lab):
             settings = LearnSettings(
                 episodes=self.epochs, batch_size=32, check_every=1, patience=options.get("patience")
             )
-            fitted = fit(data, (64, 64), settings, optimizer=adam(self.rate), seed=self.seed, **chosen)
+            fitted = fit(data, (64, 64), settings, optimizer=adam(self.rate), seed=self.seed,
+                         **({"activation": "relu"} | chosen))  # fmt: skip
             metrics = fitted.test(data)
             rows.append([name, *(metrics[key] for key in ("mse", "mae", "max", "r2"))])
             if name == "64-64 ReLU":

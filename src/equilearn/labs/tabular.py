@@ -59,7 +59,14 @@ class Tabular(Lab):
             scores = {}
             for scale in (True, False):
                 fitted = fit(
-                    data, (64, 32), settings, classify=classify, optimizer=adam(5e-3), scale=scale, seed=self.seed
+                    data,
+                    (64, 32),
+                    settings,
+                    classify=classify,
+                    optimizer=adam(5e-3),
+                    scale=scale,
+                    activation="relu",
+                    seed=self.seed,
                 )
                 scores[scale] = fitted.test(data)[key]
             naive, linear = (m[key] for m in list(compare(fitted, data).values())[:2])
@@ -91,7 +98,7 @@ class Tabular(Lab):
                 folder = Path(self.tensorboard or scratch) / name.replace(", ", "-").replace(" ", "-")
                 folder.mkdir(parents=True, exist_ok=True)
                 fits[name] = fit(data, (64, 32), settings, classify=True, optimizer=adam(5e-3), seed=self.seed,
-                                 class_weights=one, folder=folder)  # fmt: skip
+                                 activation="relu", class_weights=one, folder=folder)  # fmt: skip
         results = compare(fits["network"], data) | {n: f.test(data) for n, f in fits.items()}
         keys = ("accuracy", "balanced_accuracy", "log_loss", "calibration_error")
         findings.table(

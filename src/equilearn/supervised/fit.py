@@ -72,7 +72,7 @@ def fit(
     scale: Checked = True,
     class_weights: Checked = None,
     shares: Checked = SHARES,
-    activation: Checked = "relu",
+    activation: Checked = "swish",
     initialiser: Checked = "glorot",
     dropout: Checked = 0.0,
     batch_norm: Checked = False,
