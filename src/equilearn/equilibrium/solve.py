@@ -19,11 +19,13 @@ from equilearn.equilibrium.model import Model, PolicyFunction
 from equilearn.equilibrium.problem import Economies, EquilibriumProblem
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.solution import Solution, fresh_policy
+from equilearn.equilibrium.uncertain import Uncertain
 from equilearn.errors import UserError
 from equilearn.learn import key_of, learn
 from equilearn.learn.devices import memory
 from equilearn.networks import MLP
 from equilearn.optimizers import soap
+from equilearn.parameters import fitted
 
 
 def solve(
@@ -59,6 +61,7 @@ def solve(
     equations, stored = check_solvable(model, settings, seed)
     assert settings is not None
     _check_names("weights", weights or {}, equations)
+    _check_values(weights or {}, optimizer, balancing)
     network_key, world_key, learn_key = jax.random.split(key_of(seed), 3)
     network = fresh_policy(model, settings, key=network_key).network
     problem = EquilibriumProblem(model, settings, equations, balancing)
@@ -105,6 +108,8 @@ def check_solvable(model: Model, settings: SolveSettings | None, seed: int) -> t
         UserError: the model, a setting or the seed is wrong.
     """
     equations = check_model(model)
+    if isinstance(model, Uncertain):
+        model.check_effects()
     stored = storable(model)
     if not isinstance(settings, SolveSettings):
         raise UserError(f"settings: must be SolveSettings, not {type(settings).__name__}.")
@@ -135,7 +140,19 @@ def _world(
     return problem.world(network, dict(weights), key=key)
 
 
+def _check_values(weights: Mapping[str, float], optimizer: Any, balancing: Any) -> None:
+    for name, weight in weights.items():
+        if fitted(weight, float, f"weights: that of {name}") < 0 or weight == float("inf"):
+            raise UserError(f"weights: that of {name} must be at least 0 and finite, not {weight}.")
+    if optimizer is not None and not hasattr(optimizer, "update"):
+        raise UserError(f"optimizer: must be an Optax transformation, like optax.adam(1e-3), not {optimizer!r}.")
+    if balancing is not None and not isinstance(balancing, ReLoBRaLo):
+        raise UserError(f"balancing: must be a ReLoBRaLo, not {balancing!r}.")
+
+
 def _check_names(argument: str, names: Mapping[str, float] | list[str], equations: tuple[str, ...]) -> None:
+    if not isinstance(names, (Mapping, list)):
+        raise UserError(f"{argument}: must be numbers by the name of an equation, not {names!r}.")
     for name in names:
         if name not in equations:
             raise UserError(f"{argument}: there is no error named {name!r}; this model has {', '.join(equations)}.")

@@ -1,6 +1,7 @@
 """A model whose parameters are states: one network that solves it for a whole box of parameters at once.
 
     Uncertain(Climate(), climate_sensitivity=(2.0, 4.5), time_preference=(0.01, 0.02))
+    Uncertain(Growth(), **{"shock.persistence": (0.8, 0.95)})
 
 The parameters named are drawn uniformly from their ranges when an economy starts, stay with it for ever, and are seen
 by the network; every equation of the model is evaluated at them. The solution is a function of state and parameters:
@@ -15,16 +16,20 @@ import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from equilearn.equilibrium.model import Expect, Model
+from equilearn.equilibrium.model import Expect, Model, PolicyFunction, equation_errors, heads, shock_of
 from equilearn.equilibrium.sets import FeasibleSet
 from equilearn.equilibrium.settings import SolveSettings
+from equilearn.equilibrium.shocks import Shock
 from equilearn.errors import UserError
 from equilearn.learn import Target
+from equilearn.networks import MLP, Scaling
+from equilearn.parameters import fitted
 
 Range = tuple[str, float, float]
 
@@ -33,6 +38,62 @@ Range = tuple[str, float, float]
 def _state_type(base: type) -> type:
     """Return the state of the model with its parameters added."""
     return NamedTuple("State", [*((name, Array) for name in base._fields), ("parameters", Array)])  # pyright: ignore
+
+
+def _range(name: Any, bounds: Any) -> Range:
+    """Return name, low and high of an uncertain parameter."""
+    if not isinstance(name, str) or not isinstance(bounds, (tuple, list, np.ndarray)) or len(bounds) != 2:
+        raise UserError(f"Uncertain: the range of {name} must be (low, high), not {bounds!r}.")
+    low, high = (fitted(bound, float, f"Uncertain: the range of {name}:") for bound in bounds)
+    if not np.isfinite([low, high]).all():
+        raise UserError(f"Uncertain: the range of {name} must be finite, not {low} to {high}.")
+    return name, low, high
+
+
+def _numbers(model: Model) -> list[str]:
+    """Return the names of a model's real numbers, and of those of its shock, which are called shock.NAME."""
+    fields = dataclasses.fields(model)  # pyright: ignore[reportArgumentType]
+    names = [f.name for f in fields if isinstance(getattr(model, f.name), float)]
+    shock = model.shock
+    if any(f.name == "shock" for f in fields) and dataclasses.is_dataclass(shock):
+        names += [f"shock.{f.name}" for f in dataclasses.fields(shock) if isinstance(getattr(shock, f.name), float)]
+    return names
+
+
+def _with(model: Model, name: str, value: float) -> Model:
+    """Return the model with another value of a parameter, which it checks."""
+    if name.startswith("shock."):
+        changed = {"shock": dataclasses.replace(model.shock, **{name.removeprefix("shock."): value})}  # pyright: ignore
+    else:
+        changed = {name: value}
+    return dataclasses.replace(model, **changed)  # pyright: ignore[reportArgumentType]
+
+
+def _forged(model: Any, name: str, value: Any) -> Any:
+    """Return the model with a parameter that may be traced, and that nobody checks."""
+    changed = copy.copy(model)
+    if name.startswith("shock."):
+        name, value = "shock", _forged(model.shock, name.removeprefix("shock."), value)
+    object.__setattr__(changed, name, value)
+    return changed
+
+
+def _equations(model: Uncertain, state: Any) -> Float[np.ndarray, " numbers"]:
+    """Return errors, next states and policies of a network that says zero in one state, as a vector."""
+    features = model.features(state).shape[0]
+    raw = sum(one.size for one in model.policies(state).values())
+    network = MLP(features, raw, width=4, depth=0, heads=heads(model), key=jax.random.key(1))
+    network = jax.tree.map(lambda leaf: 0 * leaf if eqx.is_array(leaf) else leaf, network)  # deaf to the parameters
+    policy = PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
+
+    @jax.jit
+    def all_of(state: Any) -> Any:
+        decision = policy(state)
+        shocks = model.process(state).nodes(shock_of(state))[0]
+        following = jax.vmap(lambda shock: model.transition(state, decision, shock))(shocks)
+        return equation_errors(policy, state), decision, following._replace(parameters=jnp.zeros(()))
+
+    return np.concatenate([np.ravel(np.asarray(x, float)) for x in jax.tree.leaves(all_of(state))])
 
 
 class Uncertain(Model):
@@ -52,15 +113,20 @@ class Uncertain(Model):
         Raises:
             UserError: a parameter is unknown, no number, or its range is empty.
         """
-        ranges = tuple((str(n), float(a), float(b)) for n, a, b in (*ranges, *((n, *r) for n, r in named.items())))
-        known = [f.name for f in dataclasses.fields(model) if isinstance(getattr(model, f.name), float)]  # pyright: ignore
+        if not isinstance(model, Model):
+            raise UserError(f"Uncertain: the first argument is a model, not a {type(model).__name__}.")
+        ranges = tuple(_range(*one) for one in (*((r[0], r[1:]) for r in ranges), *named.items()))
+        known = _numbers(model)
         for name, low, high in ranges:
             if name not in known:
-                raise UserError(f"Uncertain: {model.name} has no real parameter {name!r}; it has {', '.join(known)}.")
+                raise UserError(
+                    f"Uncertain: {model.name} has no real number {name!r} that could be a state (sizes, tuples, words "
+                    f"and chains cannot); it has {', '.join(known)}."
+                )
             if not low < high:
                 raise UserError(f"Uncertain: the range of {name} is empty ({low} to {high}).")
             for bound in (low, high):  # let the model check
-                dataclasses.replace(model, **{name: bound})  # pyright: ignore[reportArgumentType]
+                _with(model, name, bound)
         if not ranges:
             raise UserError("Uncertain: name at least one parameter and its range.")
         if len({name for name, *_ in ranges}) < len(ranges):
@@ -92,10 +158,36 @@ class Uncertain(Model):
 
     def at(self, parameters: Any) -> Any:
         """Return the model with the uncertain parameters at given values, which may be traced."""
-        model = copy.copy(self.model)
+        model = self.model
         for index, name in enumerate(self.names):
-            object.__setattr__(model, name, parameters[index])
+            model = _forged(model, name, parameters[index])
         return model
+
+    def process(self, state: Any) -> Shock:
+        """Return the model's shock at the state's parameters."""
+        return self.at(state.parameters).process(self._base(state))
+
+    def check_effects(self) -> None:
+        """Check that every uncertain parameter changes the equations between the ends of its range.
+
+        Errors, next states and policies of a network that says zero are compared in an initial state.
+
+        Raises:
+            UserError: one changes nothing, or the model's equations need it as a plain number.
+        """
+        state = self.initial(jax.random.key(0))
+        middle = jnp.asarray(self.bounds.mean(axis=1))
+        for index, (name, low, high) in enumerate(self.ranges):
+            try:
+                ends = [_equations(self, state._replace(parameters=middle.at[index].set(x))) for x in (low, high)]
+            except (TypeError, AttributeError, jax.errors.JAXTypeError) as error:
+                reason = (str(error).splitlines() or [""])[0]
+                raise UserError(
+                    f"Uncertain: {name} cannot be a state of {self.name}, whose equations need it as a plain number "
+                    f"({reason})."
+                ) from error
+            if np.array_equal(ends[0], ends[1]):
+                raise UserError(f"Uncertain: {name} changes nothing in the equations of {self.name}; leave it out.")
 
     def state(self, base: Any, parameters: Mapping[str, Any]) -> Any:
         """Return the state of a base state and values of the parameters, by name; both may have a leading axis."""
