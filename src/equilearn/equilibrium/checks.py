@@ -10,18 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from equilearn.equilibrium.model import (
-    Model,
-    PolicyFunction,
-    assemble,
-    expectation,
-    heads,
-    shock_of,
-)
-from equilearn.equilibrium.sets import FeasibleSet
+from equilearn.equilibrium.hooks import check_hooks, check_names
+from equilearn.equilibrium.model import Model, assemble, shock_of
+from equilearn.equilibrium.probing import check_numbers, starts_of
+from equilearn.equilibrium.sets import Complement, FeasibleSet
 from equilearn.equilibrium.shocks import Deterministic, Shock
-from equilearn.errors import UserError
-from equilearn.networks import MLP, Scaling
+from equilearn.equilibrium.structure import check_structure, everything
+from equilearn.errors import UserError, first_line
 
 
 def check_model(model: Any) -> tuple[str, ...]:
@@ -57,14 +52,16 @@ def _check(model: Model) -> tuple[str, ...]:
     state = _run(name, "initial", lambda: model.initial(jax.random.key(0)))
     _check_state(model, "initial", state)
     state = jax.tree.map(jnp.asarray, state)
-    raw_size = _check_policies(model, state)
-    features = _run(name, "features", lambda: jax.jit(model.features)(state))
-    if jnp.ndim(features) != 1:
-        raise UserError(f"{name}.features: must return a vector, not an array of shape {jnp.shape(features)}.")
-    _check_finite(name, "features", {"features": features})
-    decision = _run(name, "policies", lambda: jax.jit(functools.partial(assemble, model))(state, jnp.zeros(raw_size)))
+    sets = _check_policies(model, state)
+    decision = _check_features_and_decision(model, state, sets)
     _check_transition(model, state, decision)
-    return _check_errors(model, state, features.shape[0], raw_size)
+    equations, definitions = _check_equations(model, state, decision)
+    check_names(model, state, definitions)
+    starts = _run(name, "initial", lambda: starts_of(model))
+    check_structure(model, starts, decision, sets)
+    check_numbers(model, starts, sets)
+    check_hooks(model, equations, {**state._asdict(), **decision._asdict(), **definitions})
+    return equations
 
 
 def _run(name: str, method: str, function: Callable[[], Any]) -> Any:
@@ -73,10 +70,13 @@ def _run(name: str, method: str, function: Callable[[], Any]) -> Any:
         return function()
     except UserError as error:
         raise UserError(f"{name}.{method}: {error}") from error
+    except jax.errors.TracerIntegerConversionError as error:
+        raise UserError(
+            f"{name}.{method}: looks up a tuple by a number that is only known when it runs; make the tuple an array "
+            "first: jnp.asarray(self.NAME)[state.shock]."
+        ) from error
     except Exception as error:
-        lines = str(error).splitlines()
-        reason = lines[0] if lines else ""
-        raise UserError(f"{name}.{method}: raised {type(error).__name__}: {reason}") from error
+        raise UserError(f"{name}.{method}: raised {type(error).__name__}: {first_line(error)}") from error
 
 
 def _check_state(model: Model, method: str, state: Any) -> None:
@@ -84,6 +84,8 @@ def _check_state(model: Model, method: str, state: Any) -> None:
     if not isinstance(state, model.State):
         raise UserError(f"{name}.{method}: must return a {name}.State, not {type(state).__name__}.")
     for field, value in zip(state._fields, state, strict=True):  # pyright: ignore[reportAttributeAccessIssue]
+        if isinstance(value, jax.ShapeDtypeStruct):
+            continue
         try:
             array = jnp.asarray(value)
         except (TypeError, ValueError):
@@ -97,7 +99,7 @@ def _check_state(model: Model, method: str, state: Any) -> None:
         raise UserError(
             f"{name}.State: has no field `shock`; a model with a shock carries its current value in the state."
         )
-    expected, given = model.shock.initial, jnp.asarray(state.shock)  # pyright: ignore[reportAttributeAccessIssue]
+    expected, given = model.shock.initial, jax.eval_shape(jnp.asarray, state.shock)  # pyright: ignore[reportAttributeAccessIssue]
     if given.shape != expected.shape or jnp.issubdtype(given.dtype, jnp.integer) != jnp.issubdtype(
         expected.dtype, jnp.integer
     ):
@@ -114,7 +116,7 @@ def _check_finite(name: str, method: str, arrays: Mapping[str, Any]) -> None:
             raise UserError(f"{name}.{method}: {field} is not finite in the initial state.")
 
 
-def _check_policies(model: Model, state: Any) -> int:
+def _check_policies(model: Model, state: Any) -> dict[str, FeasibleSet]:
     name, sets = model.name, _run(model.name, "policies", lambda: model.policies(state))
     if not isinstance(sets, Mapping) or not all(isinstance(s, FeasibleSet) for s in sets.values()):
         raise UserError(
@@ -131,11 +133,32 @@ def _check_policies(model: Model, state: Any) -> int:
             raise UserError(
                 f"{name}.policies: the set of {key} is empty in the initial state (lower bound not below upper)."
             )
-    return sum(feasible.size for feasible in sets.values())
+        start, scale = getattr(feasible, "start", None), getattr(feasible, "scale", None)
+        share = -np.inf if isinstance(feasible, Complement) else 0
+        if start is not None and not np.all((share < np.asarray(start)) & (np.asarray(start) < 1)):
+            raise UserError(f"{name}.policies: the start of {key} must be a share of the interval, below 1.")
+        if scale is not None and not np.all(np.asarray(scale) > 0):
+            raise UserError(f"{name}.policies: the scale of {key} must be above 0.")
+    return dict(sets)
+
+
+def _check_features_and_decision(model: Model, state: Any, sets: dict[str, FeasibleSet]) -> Any:
+    """Check the shape of the features; return the policies' shapes."""
+    name, raw = model.name, sum(feasible.size for feasible in sets.values())
+    features = _run(name, "features", lambda: jax.eval_shape(model.features, state))
+    if jnp.ndim(features) != 1:
+        raise UserError(f"{name}.features: must return a vector, not an array of shape {jnp.shape(features)}.")
+    if not jnp.issubdtype(features.dtype, jnp.floating):
+        raise UserError(f"{name}.features: must return real numbers, not {features.dtype}.")
+    return _run(name, "policies", lambda: jax.eval_shape(functools.partial(assemble, model), state, jnp.zeros(raw)))
 
 
 def _check_names(name: str, method: str, what: str, given: Iterable[str], expected: Iterable[str]) -> None:
     given, expected = list(given), list(expected)
+    if twice := [one for one in given if given.count(one) > 1]:
+        raise UserError(
+            f"{name}.{method}: two sets give {twice[0]}; a Complement's multiplier is named by `multiplier=`."
+        )
     if missing := [one for one in expected if one not in given]:
         raise UserError(f"{name}.{method}: gives nothing for {what}.{missing[0]}.")
     if extra := [one for one in given if one not in expected]:
@@ -144,11 +167,10 @@ def _check_names(name: str, method: str, what: str, given: Iterable[str], expect
 
 def _check_transition(model: Model, state: Any, decision: Any) -> None:
     name = model.name
-    shock = model.shock.nodes(shock_of(state))[0][0]
-    following = _run(name, "transition", lambda: jax.jit(model.transition)(state, decision, shock))
+    shock = model.process(state).nodes(shock_of(state))[0][0]
+    following = _run(name, "transition", lambda: jax.eval_shape(model.transition, state, decision, shock))
     _check_state(model, "transition", following)
     for field, old, new in zip(state._fields, state, following, strict=True):
-        old, new = jnp.asarray(old), jnp.asarray(new)
         if old.shape != new.shape or old.dtype != new.dtype:
             raise UserError(
                 f"{name}.transition: State.{field} is {old.dtype}{list(old.shape)} in the initial state but "
@@ -156,27 +178,36 @@ def _check_transition(model: Model, state: Any, decision: Any) -> None:
             )
 
 
-def _check_errors(model: Model, state: Any, features: int, raw_size: int) -> tuple[str, ...]:
+def _check_equations(model: Model, state: Any, decision: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Check what errors and definitions return; return the equations' names and the definitions' shapes."""
     name = model.name
 
-    @jax.jit
-    def evaluate(state: Any) -> dict[str, Any]:
-        network = MLP(features, raw_size, width=4, depth=1, heads=heads(model), key=jax.random.key(0))
-        x = model.features(state)
-        policy = PolicyFunction(network, Scaling(x, jnp.ones_like(x)), model)
-        decision = policy(state)
-        errors = model.errors(state, decision, expectation(policy, state, decision))
-        if not isinstance(errors, dict) or not errors:
-            raise UserError("must return a dictionary of named errors with at least one entry.")
-        return errors
+    def errors(state: Any, decision: Any) -> dict[str, Any]:
+        return _named("errors", everything(model, state, decision, decision)[0])
 
-    errors = _run(name, "errors", lambda: evaluate(state))
-    for equation, value in errors.items():
-        if not jnp.issubdtype(jnp.asarray(value).dtype, jnp.floating):
+    def definitions(state: Any, decision: Any) -> dict[str, Any]:
+        return _named("variables", model.definitions(state, decision))
+
+    equations = _run(name, "errors", lambda: jax.eval_shape(errors, state, decision))
+    if not equations:
+        raise UserError(f"{name}.errors: must return a dictionary of named errors with at least one entry.")
+    for equation, value in equations.items():
+        if not jnp.issubdtype(value.dtype, jnp.floating) or value.size == 0:
             raise UserError(f"{name}.errors: {equation!r} must be an array of real numbers.")
-        if not np.all(np.isfinite(np.asarray(value))):
-            raise UserError(
-                f"{name}.errors: {equation!r} is not finite in the initial state with a fresh network; check that "
-                "the initial state is feasible and that no set allows, say, negative consumption."
-            )
-    return tuple(errors)
+    return tuple(equations), _run(name, "definitions", lambda: jax.eval_shape(definitions, state, decision))
+
+
+def _named(what: str, given: Any) -> dict[str, Any]:
+    """Return a dictionary of arrays as it is, having looked at its names and entries."""
+    if not isinstance(given, dict):
+        raise UserError(f"must return a dictionary of named {what}, not {type(given).__name__}.")
+    for key, value in given.items():
+        if not isinstance(key, str) or not key.strip():
+            raise UserError(f"the names of {what} must be texts, not {key!r}.")
+        try:
+            array = jnp.asarray(value)
+        except (TypeError, ValueError):
+            array = None
+        if value is None or array is None:
+            raise UserError(f"{key!r} must be an array of numbers, not {type(value).__name__}.")
+    return {key: jnp.asarray(value) for key, value in given.items()}

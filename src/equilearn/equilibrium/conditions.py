@@ -13,9 +13,25 @@ Fischer (1992) and Burmeister, which is zero exactly where m >= 0, s >= 0 and m 
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
+
+_STRICT = contextvars.ContextVar("strict", default=False)
+
+
+@contextlib.contextmanager
+def strictly() -> Iterator[None]:
+    """Within: what must be above zero and is not makes the result no number; for checks of a model before training."""
+    token = _STRICT.set(True)
+    try:
+        yield
+    finally:
+        _STRICT.reset(token)
 
 
 def euler_error(
@@ -28,6 +44,8 @@ def euler_error(
         consumption: today's consumption, above zero.
         risk_aversion: relative risk aversion, above zero; 1 is log utility.
     """
+    if _STRICT.get():
+        consumption = jnp.where(consumption > 0, consumption, jnp.nan)
     return power(marginal_value, -1.0 / risk_aversion) / consumption - 1.0
 
 
@@ -41,6 +59,8 @@ def power(base: Float[Array, ...], exponent: ArrayLike) -> Float[Array, ...]:
         base: numbers above zero.
         exponent: a number, or a traced one (a parameter that is a state).
     """
+    if _STRICT.get():
+        base = jnp.where(base >= 0, base, jnp.nan)
     if isinstance(exponent, (int, float)):
         if float(exponent).is_integer():
             return jax.lax.integer_pow(jnp.asarray(base), int(exponent))

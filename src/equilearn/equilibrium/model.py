@@ -246,8 +246,10 @@ def pieces(model: Model, state: Any, raw: Float[Array, " raw"]) -> Iterator[tupl
         at += feasible.size
 
 
-def expectation(policy: PolicyFunction, state: Any, decision: Any) -> Expect:
+def expectation(policy: Any, state: Any, decision: Any) -> Expect:
     """Return the conditional expectation operator in a state, given today's decision.
+
+    The policy is a function of the state that knows its `model`: a `PolicyFunction`, or a plan to try a model with.
 
     It is a sum over the nodes of the shock: exact for a Markov chain, a quadrature rule for continuous shocks. What
     does not depend on next period's shock is computed once.

@@ -1,0 +1,157 @@
+"""What a model leaves out: read off the traces of its methods, before anything is computed.
+
+- a table that does not fit the chain: too few entries (JAX takes the nearest one) or entries that no state reaches;
+- a law of motion that gives a state the same number whatever happens, or never moves it;
+- a policy that no equation depends on, so that nothing determines it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from equilearn.equilibrium.model import Model, shock_of
+from equilearn.equilibrium.sets import FeasibleSet
+from equilearn.equilibrium.shocks import Deterministic, MarkovChain
+from equilearn.equilibrium.tracing import Lookup, influences, lookups, passed_on, trace
+from equilearn.errors import UserError
+
+
+def check_structure(model: Model, starts: Any, decision: Any, sets: Mapping[str, FeasibleSet]) -> None:
+    """Check what a model's methods depend on.
+
+    Args:
+        model: the model.
+        starts: initial states of several keys, leading axis.
+        decision: the policies in an initial state, or their shapes.
+        sets: their feasible sets.
+
+    Raises:
+        UserError: something is left out.
+    """
+    state = jax.tree.map(lambda leaf: leaf[0], starts)
+    _check_movement(model, starts, state, decision)
+    _check_policies_count(model, state, decision, sets)
+    if isinstance(model.shock, MarkovChain):
+        _check_tables(model, model.shock.states, state, decision)
+
+
+def everything(model: Model, state: Any, decision: Any, then: Any) -> tuple[Any, Any, Any]:
+    """Return all that a model says in one state: errors, next period's states, and the rest.
+
+    Args:
+        model: the model.
+        state: a state.
+        decision: the policies in it.
+        then: the policies in all states of next period.
+    """
+    values, probabilities = model.process(state).nodes(shock_of(state))
+    following = jax.vmap(lambda shock: model.transition(state, decision, shock))(values)
+
+    def expect(function: Any) -> Any:
+        results = jax.vmap(lambda one: function(one, then))(following)
+        return jax.tree.map(lambda leaf: jnp.tensordot(probabilities, leaf, axes=1), results)
+
+    rest = (model.features(state), model.policies(state), model.definitions(state, decision))
+    return model.errors(state, decision, expect), following, rest
+
+
+def _check_movement(model: Model, starts: Any, state: Any, decision: Any) -> None:
+    """Check that every state moves, or differs between economies."""
+    name = model.name
+    value = model.process(state).nodes(shock_of(state))[0][0]
+    program = trace(model.transition, state, decision, value)
+    reached = influences(program)
+    for i, field in enumerate(state._fields):
+        start = getattr(starts, field)
+        if (field == "shock" and isinstance(model.shock, Deterministic)) or start.size == 0:
+            continue
+        if field == "shock" and len(program.jaxpr.invars) - 1 not in reached[i]:
+            raise UserError(f"{name}.transition: State.shock must be the new shock, the argument `shock`.")
+        if not reached[i]:
+            raise UserError(
+                f"{name}.transition: State.{field} is the same next period whatever happens; it must follow from "
+                "state, policy and shock."
+            )
+        if passed_on(program, i) == i and np.all(np.asarray(start) == np.asarray(start[0])):
+            raise UserError(
+                f"{name}.transition: State.{field} never moves from what it is in the initial state; let `transition` "
+                "move it, or make it a parameter."
+            )
+
+
+def _check_policies_count(model: Model, state: Any, decision: Any, sets: Mapping[str, FeasibleSet]) -> None:
+    """Check that every feasible set has a policy that some equation depends on."""
+    leaves, kind = jax.tree.flatten(decision)
+
+    def errors(today: list[Any], later: list[Any]) -> Any:
+        found = everything(model, state, jax.tree.unflatten(kind, today), jax.tree.unflatten(kind, later))
+        return list(found[0].values())
+
+    reached = frozenset().union(*influences(trace(errors, leaves, leaves)))
+    counted = {name for i, name in enumerate(type(decision)._fields) if {i, i + len(leaves)} & reached}
+    for key, feasible in sets.items():
+        if not counted & set(feasible.names(key)):
+            raise UserError(
+                f"{model.name}.errors: no equation depends on the policy {', '.join(feasible.names(key))}, so that "
+                "nothing determines it."
+            )
+
+
+def _check_tables(model: Model, states: int, state: Any, decision: Any) -> None:
+    """Check that what is looked up by the chain's state has an entry for each state, and no more."""
+
+    def at(shock: Any, state: Any, decision: Any) -> Any:
+        return everything(model, state._replace(shock=shock), decision, decision)
+
+    program = trace(jax.vmap(at, in_axes=(0, None, None)), jnp.arange(states, dtype=jnp.int32), state, decision)
+    found = lookups(program, {0: np.arange(states, dtype=np.int32)})
+    tables = {name: np.asarray(value) for name, value in _tables_of(model)}
+    for one in found:
+        if one.positions.min() < 0 or one.positions.max() >= one.size:
+            shock = f"shock {one.positions.max()}" if len(one.positions) == states else f"entry {one.positions.max()}"
+            raise UserError(
+                f"{_called(model, one, tables)} has {one.size} entries, too few for a chain of {states} states: "
+                f"there is none for {shock}."
+            )
+    for one in found:
+        direct = np.array_equal(one.positions, np.arange(states)) and one.size > states
+        if direct and (one.array is not None or _parameter(one, tables)) and not _seen(one, found):
+            raise UserError(
+                f"{_called(model, one, tables)} has {one.size} entries, too many for a chain of {states} states."
+            )
+
+
+def _seen(one: Lookup, found: list[Lookup]) -> bool:
+    """Return whether look-ups elsewhere reach the entries of this table that are left over here."""
+    alike = [other for other in found if other.size == one.size]
+    return len(np.unique(np.concatenate([other.positions for other in alike]))) == one.size
+
+
+def _tables_of(model: Any) -> list[tuple[str, Any]]:
+    """Return the parameters that are tables of numbers, by name; of a model with uncertain parameters its own."""
+    inner = getattr(model, "model", model)
+    values = [(f.name, getattr(inner, f.name)) for f in dataclasses.fields(inner)]
+    return [(name, value) for name, value in values if isinstance(value, tuple) and name != "ranges"]
+
+
+def _parameter(one: Lookup, tables: dict[str, np.ndarray]) -> str | None:
+    """Return the name of the parameter that is looked up, as far as it can be told."""
+    for name, table in tables.items():
+        alike = one.array is not None and table.dtype.kind in "fi" and table.shape == one.array.shape
+        if alike and np.allclose(table, one.array):  # pyright: ignore[reportArgumentType]
+            return name
+    for name, table in tables.items():
+        if one.array is None and table.dtype.kind in "fi" and one.size in table.shape:
+            return name
+    return None
+
+
+def _called(model: Model, one: Lookup, tables: dict[str, np.ndarray]) -> str:
+    name = _parameter(one, tables)
+    return f"{model.name}.{name}:" if name else f"{model.name}: an array that is indexed by the shock"
