@@ -40,7 +40,8 @@ ALLOWED = {
         "supervised",
         "data",
     },
-    "cli": {"errors", "flags", "interrupts", "learn", "equilibrium", "economies", "runs", "labs"},
+    "launch": {"errors", "learn"},
+    "cli": {"errors", "flags", "interrupts", "launch", "learn", "equilibrium", "economies", "runs", "labs"},
     "__main__": {"cli"},
 }
 """What each part may import of the package; `equilearn` itself (its version) is open to all."""

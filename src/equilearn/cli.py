@@ -7,10 +7,8 @@ message and exit code 2; an interrupted run in 130; a run whose numbers stopped 
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 import time
-import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,8 +36,6 @@ HELP = {
     "out": "Run folder.",
 }
 """Flags of `solve` beside the model's parameters and the settings."""
-LAUNCH = {"--coordinator": str, "--processes": int, "--rank": int}
-"""Flags before the command, for several processes."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -52,48 +48,14 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Join the other processes where there are any, run a command, return its exit code."""
+    from equilearn.launch import join, leave
+
     try:
-        arguments, launched = _launch(arguments)
+        arguments, joined = join(arguments)
     except UserError as error:
         print(f"equilearn: {error}", file=sys.stderr)
         return 2
-    if not launched:
-        return _command(arguments)
-    try:
-        code = _command(arguments)
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(bool(end.code))
-    except Exception:
-        traceback.print_exc()
-        code = 1
-    if code:  # the others may be gone: do not wait for them
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
-
-
-def _launch(arguments: list[str]) -> tuple[list[str], bool]:
-    """Take the flags before the command off, and join the other processes; return whether there are any."""
-    given: dict[str, Any] = {}
-    while arguments and (name := arguments[0].partition("=")[0]) in LAUNCH:
-        arguments = [*arguments[0].split("=", 1), *arguments[1:]]
-        kind = LAUNCH[name]
-        try:
-            given[name.removeprefix("--")] = kind(arguments[1])
-        except (IndexError, ValueError):
-            raise UserError(f"{name}: needs {'a whole number' if kind is int else 'an address'} after it.") from None
-        arguments = arguments[2:]
-    splits = arguments[:1] in (["solve"], ["resume"])
-    if given and not splits:
-        raise UserError(f"{', '.join(f'--{name}' for name in given)}: several processes are for `solve` and `resume`.")
-    launched = given or {"SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE"} & os.environ.keys()
-    if not splits or not launched:
-        return arguments, False
-    from equilearn.learn.devices import alone, connect
-
-    connect(**given)
-    return arguments, not alone()
+    return leave(_command, arguments) if joined else _command(arguments)
 
 
 def _command(arguments: list[str]) -> int:

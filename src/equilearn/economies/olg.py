@@ -284,11 +284,11 @@ class OLG(Model):
         """Return where a floor acts that keeps a policy feasible while it is learning."""
         gross_return, wage = self.prices(state)
         cash = gross_return * state.capital + wage * jnp.asarray(self.labour, jnp.float32)
-        tighter = self.limits > np.float32(self.borrowing_limit)
+        tighter = jnp.asarray(self.limits > jnp.asarray(self.borrowing_limit, jnp.float32))
         return {
             "capital in prices at its floor": jnp.sum(state.capital) < LEAST_CAPITAL * self.labour.sum(),
-            "consumption at its floor": cash < np.append(self.limits, np.float32(0)) + LEAST_CONSUMPTION,
-            "debt at what wages can repay": jnp.asarray(tighter) & (policy.savings <= self.limits),
+            "consumption at its floor": cash < self._limits_of_all + LEAST_CONSUMPTION,
+            "debt at what wages can repay": tighter & (policy.savings <= jnp.asarray(self.limits)),
         }
 
     def figures(self, solution: Any, simulation: Any, errors: Any) -> dict[str, Any]:

@@ -188,7 +188,11 @@ def _check_equations(model: Model, state: Any, decision: Any) -> tuple[tuple[str
     def definitions(state: Any, decision: Any) -> dict[str, Any]:
         return _named("variables", model.definitions(state, decision))
 
+    def safeguards(state: Any, decision: Any) -> dict[str, Any]:
+        return _named("clamps", model.safeguards(state, decision))
+
     equations = _run(name, "errors", lambda: jax.eval_shape(errors, state, decision))
+    _run(name, "safeguards", lambda: jax.eval_shape(safeguards, state, decision))
     if not equations:
         raise UserError(f"{name}.errors: must return a dictionary of named errors with at least one entry.")
     for equation, value in equations.items():

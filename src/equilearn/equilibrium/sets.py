@@ -28,9 +28,6 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 from equilearn.errors import UserError
 from equilearn.parameters import fitted
 
-from equilearn.errors import UserError
-from equilearn.parameters import fitted
-
 LIMIT = 12.0
 """Raw numbers are softly clipped to (-LIMIT, LIMIT), so that in float32 no variable ever reaches its bound."""
 SAVINGS_LIMIT = 8.0

@@ -57,7 +57,12 @@ def everything(model: Model, state: Any, decision: Any, then: Any) -> tuple[Any,
         results = jax.vmap(lambda one: function(one, then))(following)
         return jax.tree.map(lambda leaf: jnp.tensordot(probabilities, leaf, axes=1), results)
 
-    rest = (model.features(state), model.policies(state), model.definitions(state, decision))
+    rest = (
+        model.features(state),
+        model.policies(state),
+        model.definitions(state, decision),
+        model.safeguards(state, decision),
+    )
     return model.errors(state, decision, expect), following, rest
 
 

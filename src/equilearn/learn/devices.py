@@ -27,7 +27,7 @@ from equilearn.learn.rollcall import address_of, come_to, wait_for_all
 
 Tree = TypeVar("Tree")
 SAMPLES = "samples"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 60.0
 """How long processes wait for each other at the start."""
 SILENCE_SECONDS = 10
 """After which a process that does not answer JAX's coordinator counts as dead."""
@@ -84,7 +84,7 @@ def _join(coordinator: str | None, processes: int | None, rank: int | None, bind
         coordinator,
         processes,
         rank,
-        initialization_timeout=PATIENCE_SECONDS,
+        initialization_timeout=int(PATIENCE_SECONDS),
         coordinator_bind_address=bind,
         heartbeat_timeout_seconds=SILENCE_SECONDS,
         shutdown_timeout_seconds=A_DAY,  # the others wait for the certificate that the first one makes
@@ -212,7 +212,7 @@ def talking() -> Iterator[None]:
     except (jax.errors.JaxRuntimeError, ValueError) as error:
         if alone() or isinstance(error, UserError):
             raise
-        reason = first_line(error)[:120]
+        reason = first_line(error)[:300]
         raise PeerLostError(
             f"another process of the run ended or cannot be reached; what it printed says why ({reason})."
         ) from None

@@ -21,6 +21,8 @@ LINE = 4096
 """Bytes of a line at most."""
 READING_SECONDS = 5.0
 """How long the first process listens to somebody who has connected, but says nothing."""
+GRACE_SECONDS = 2.0
+"""How much longer than its own patience a process waits for what the first one says."""
 PAUSE_SECONDS = 0.2
 """Between two attempts to reach the first process."""
 
@@ -77,17 +79,21 @@ def come_to(host: str, port: int, me: dict[str, Any], *, patience: float) -> Non
     Raises:
         UserError: the host is unknown, the first process does not answer, or it says what is wrong.
     """
-    deadline, answer = time.monotonic() + patience, b""
+    deadline, answer, reached = time.monotonic() + patience, b"", False
     _resolve(host, port)
     while not answer.endswith(b"\n"):
         if (left := deadline - time.monotonic()) <= 0:
+            missing = "not all processes of the run" if reached else "no process of rank 0"
             raise UserError(
-                f"no process of rank 0 answered at {host}:{port} within {patience:g} seconds; "
-                "start one with the same --coordinator, and look whether this machine can reach it."
+                f"{missing} came to {host}:{port} within {patience:g} seconds; start all of them with the same "
+                "--coordinator, on machines that can reach it."
             )
         with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=left) as line:
-            line.sendall(json.dumps(me).encode() + b"\n")
-            answer = line.makefile("rb").readline(LINE)
+            if line.getsockname() != line.getpeername():  # the system may connect a free port of its own to itself
+                reached = True
+                line.sendall(json.dumps(me).encode() + b"\n")
+                line.settimeout(left + GRACE_SECONDS)
+                answer = line.makefile("rb").readline(LINE)
         time.sleep(0 if answer else PAUSE_SECONDS)
     try:
         error = json.loads(answer)
