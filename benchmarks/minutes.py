@@ -2,7 +2,7 @@
 
 from benchmarks.runs import percent, solve
 
-FLAGS = ("--width", "128", "--episodes", "10000", "--seconds", "300", "--targets.0.mean", "1e-9")
+FLAGS = ("--width", "128", "--episodes", "10000", "--seconds", "300")
 
 
 def measure() -> dict:

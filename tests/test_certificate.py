@@ -6,6 +6,7 @@ import warnings
 from dataclasses import replace
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jaxtyping
@@ -356,7 +357,14 @@ def test_states_far_outside_what_was_learnt_are_said_to_be(saver):
         saver.policy(state(np.zeros(3, int), np.array([0.5, 1e4, 0.4])))
     with pytest.warns(eq.OutsideWarning, match="follow") as caught:
         saver.follow(state(0, 1e4), 3, seed=0)
-    assert any("100 % of the path" in str(one.message) for one in caught)
+    assert any("100 % of the states" in str(one.message) for one in caught)
+    scaling = saver.policy_function.scaling
+    moved = eqx.tree_at(lambda s: s.mean, scaling, scaling.mean + 100 * scaling.spread)
+    lost = replace(saver, policy_function=eqx.tree_at(lambda p: p.scaling, saver.policy_function, moved))
+    with pytest.warns(eq.OutsideWarning, match="simulate: 100 % of the states"):
+        lost.simulate(20, burn_in=0)
+    with pytest.warns(eq.OutsideWarning, match="impulse_response: 100 % of the states"):
+        lost.impulse_response(1, periods=2, paths=5, burn_in=0)
 
 
 def test_policies_can_be_mapped_and_differentiated(saver):
@@ -376,7 +384,9 @@ class Awkward(Saver):
         return {"a/b/c": super().errors(state, policy, expect)["euler"]}
 
     def figures(self, solution, simulation, errors):
-        raise KeyError("no such age")
+        if solution.episodes:  # not when it is tried before the training
+            raise KeyError("no such age")
+        return {}
 
 
 def test_a_hook_that_fails_at_the_end_costs_its_figures_only(tmp_path):

@@ -149,7 +149,7 @@ def test_other_calibrations_agree_with_their_exact_paths(name, usual):
 @pytest.mark.slow
 def test_one_network_knows_the_tax_for_every_parameter():
     uncertain = Uncertain(Climate(), **BOX)
-    solution = solve(uncertain, settings=replace(uncertain.settings(), width=128))
+    solution = solve(uncertain, settings=replace(uncertain.settings(), episodes=3000, width=128))
     low, high = uncertain.bounds.T
     draws = np.random.default_rng(7).uniform(low, high, (8, len(low))).astype(np.float32)
     start = Climate().state_2015()

@@ -63,4 +63,4 @@ class BrockMirman(Model):
 
     def settings(self) -> SolveSettings:
         """Paths start again now and then: without shocks they would all end in one point."""
-        return SolveSettings(restart=0.1, width=32)
+        return SolveSettings(episodes=500, restart=0.1, width=32)

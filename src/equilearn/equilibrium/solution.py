@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Bool, Key, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray
 
 from equilearn.equilibrium.accuracy import LOST, Accuracy, part_on
 from equilearn.equilibrium.arguments import finite, seed_of, whole
@@ -132,6 +132,8 @@ class Solution:
     def simulate(self, periods: int = 10_000, *, burn_in: int = 2_000, paths: int = 1, seed: int = 1) -> xr.Dataset:
         """Return states, policies and definitions on fresh paths, labelled.
 
+        Warns (`OutsideWarning`) of paths that are lost far outside what was learnt.
+
         Args:
             periods: periods kept.
             burn_in: periods dropped before them.
@@ -142,11 +144,18 @@ class Solution:
             UserError: an argument is wrong.
         """
         states = self.states(periods, burn_in=burn_in, paths=paths, seed=seed)
-        values = _observe(self.policy_function, states)
+        values, outside = _observe(self.policy_function, states)
+        self._warn_lost("simulate", outside)
         lead = ("period", "path")
         if paths == 1:
             values, lead = {name: value[:, 0] for name, value in values.items()}, ("period",)
         return self.label(values, lead).assign_coords(period=np.arange(periods))
+
+    def _warn_lost(self, what: str, outside: Array) -> None:
+        """Warn where simulated states are far outside what was learnt, as the certificate does."""
+        if self.episodes > 0 and (share := float(jnp.mean(outside))) >= LOST:
+            said = f"{100 * share:.3g} % of the states lie far outside what was learnt; the answers there are guesses."
+            warnings.warn(f"{what}: {said}", OutsideWarning, stacklevel=4)
 
     @in_own_precision
     def follow(self, state: Any, periods: int, *, seed: int | None = None) -> xr.Dataset:
@@ -170,9 +179,7 @@ class Solution:
         key = key_of(0 if seed is None else seed_of(seed))
         warn_outside(self.policy_function, states, "follow")
         values, outside = _follow(self.policy_function, states, periods, seed is not None, key)
-        if (share := float(outside.mean())) >= LOST:
-            said = f"{100 * share:.3g} % of the path lies far outside what was learnt; the answers there are guesses."
-            warnings.warn(f"follow: {said}", OutsideWarning, stacklevel=3)
+        self._warn_lost("follow", outside)
         lead = ("period", "path") if axes else ("period",)
         values = values if axes else {name: value[:, 0] for name, value in values.items()}
         return self.label(values, lead).assign_coords(period=np.arange(periods))
@@ -206,7 +213,8 @@ class Solution:
         periods = whole("periods", periods, 1)
         before = jax.tree.map(lambda leaf: leaf[0], self.states(1, burn_in=burn_in, paths=paths, seed=seed))
         key = jax.random.fold_in(key_of(seed), 0x12F)
-        without, hit = _responses(self.policy_function, before, shock, periods, key)
+        without, hit, outside = _responses(self.policy_function, before, shock, periods, key)
+        self._warn_lost("impulse_response", jnp.max(outside))
         gap: dict[str, Any] = {name: hit[name] - without[name] for name in hit}
         for name, base in without.items():
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -324,9 +332,14 @@ def observe(policy: PolicyFunction, state: Any) -> dict[str, Array]:
     return state._asdict() | decision._asdict() | policy.model.definitions(state, decision)
 
 
+def _see(policy: PolicyFunction, state: Any) -> tuple[dict[str, Array], Bool[Array, ""]]:
+    """Return what `observe` sees in one state, and whether that is far outside what was learnt."""
+    return observe(policy, state), policy.scaling.blind(policy.model.features(state))
+
+
 @eqx.filter_jit
-def _observe(policy: PolicyFunction, states: Any) -> dict[str, Array]:
-    return jax.vmap(jax.vmap(lambda state: observe(policy, state)))(states)
+def _observe(policy: PolicyFunction, states: Any) -> tuple[dict[str, Array], Bool[Array, "periods paths"]]:
+    return jax.vmap(jax.vmap(lambda state: _see(policy, state)))(states)
 
 
 @eqx.filter_jit
@@ -341,12 +354,9 @@ def _follow(
         shock = process.draw(current, key=one_key) if random else process.mean(current)
         return model.transition(state, policy(state), shock)
 
-    def see(state: Any) -> tuple[dict[str, Array], Bool[Array, ""]]:
-        return observe(policy, state), policy.scaling.blind(model.features(state))
-
     def step(states: Any, one_key: PRNGKeyArray) -> tuple[Any, Any]:
         keys = jax.random.split(one_key, jax.tree.leaves(states)[0].shape[0])
-        return jax.vmap(next_state)(states, keys), jax.vmap(see)(states)
+        return jax.vmap(next_state)(states, keys), jax.vmap(lambda state: _see(policy, state))(states)
 
     return jax.lax.scan(step, states, jax.random.split(key, periods))[1]
 
@@ -354,18 +364,18 @@ def _follow(
 @eqx.filter_jit
 def _responses(
     policy: PolicyFunction, before: Any, shock: int | float, periods: int, key: PRNGKeyArray
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Return the means of every variable without and with the shock forced in period 0."""
+) -> tuple[dict[str, Array], dict[str, Array], Float[Array, " periods"]]:
+    """Return the means of every variable without and with the shock forced in period 0, and what is outside with it."""
     model = policy.model
     paths = jax.tree.leaves(before)[0].shape[0]
 
     def draw(state: Any, one_key: PRNGKeyArray) -> Array:
         return model.process(state).draw(shock_of(state), key=one_key)
 
-    def means(states: Any) -> dict[str, Array]:
-        return jax.tree.map(lambda leaf: jnp.mean(leaf, 0), jax.vmap(lambda s: observe(policy, s))(states))
+    def means(states: Any) -> tuple[dict[str, Array], Array]:
+        return jax.tree.map(lambda leaf: jnp.mean(leaf, 0), jax.vmap(lambda state: _see(policy, state))(states))
 
-    def follow(states: Any, keys: Key[Array, " paths"]) -> tuple[Any, dict[str, Array]]:
+    def follow(states: Any, keys: Key[Array, " paths"]) -> tuple[Any, tuple[dict[str, Array], Array]]:
         shocks = jax.vmap(draw)(states, keys)
         following = jax.vmap(lambda s, e: model.transition(s, policy(s), e))(states, shocks)
         return following, means(following)
@@ -377,6 +387,6 @@ def _responses(
     for impact in (drawn, forced):
         states = jax.vmap(lambda s, e: model.transition(s, policy(s), e))(before, impact)
         _, later = jax.lax.scan(follow, states, keys[1:])
-        first = means(states)
-        results.append(jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, later))
-    return results[0], results[1]
+        results.append(jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), means(states), later))
+    (without, _), (hit, outside) = results
+    return without, hit, outside
