@@ -43,8 +43,8 @@ class AnalyticOLG(Model):
         savings_rate: Float[Array, " savers"]
 
     def __post_init__(self) -> None:
-        if self.generations < 2:
-            raise UserError(f"AnalyticOLG.generations: must be at least 2, not {self.generations}.")
+        if not 2 <= self.generations <= 1_000:
+            raise UserError(f"AnalyticOLG.generations: must be at least 2 and at most 1,000, not {self.generations}.")
         for name in ("productivity", "depreciation"):
             if len(getattr(self, name)) != self.shock.states:
                 raise UserError(f"AnalyticOLG.{name}: must have {self.shock.states} values, one for each shock.")

@@ -170,8 +170,8 @@ class BondOLG(Model):
         bond_price: Float[Array, ""]
 
     def __post_init__(self) -> None:
-        if self.generations < 3:
-            raise UserError(f"BondOLG.generations: must be at least 3, not {self.generations}.")
+        if not 3 <= self.generations <= 1_000:
+            raise UserError(f"BondOLG.generations: must be at least 3 and at most 1,000, not {self.generations}.")
         for name in ("productivity", "depreciation"):
             if len(getattr(self, name)) != self.shock.states:
                 raise UserError(f"BondOLG.{name}: must have {self.shock.states} values, one for each shock.")

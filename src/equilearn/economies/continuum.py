@@ -133,8 +133,15 @@ class Continuum(Model):
             raise UserError(f"Continuum.income: must have {self.shock.states} values, one for each aggregate state.")
         if min(self.income) <= 0 or min(self.levels) <= 0:
             raise UserError("Continuum: income and levels must be above 0.")
-        if not 0 < self.discount < 1 or not 0 < self.stay < 1 or self.points < 10 or not self.most_assets > 1:
-            raise UserError("Continuum: discount and stay must be in (0, 1), points at least 10, most_assets above 1.")
+        if (
+            not 0 < self.discount < 1
+            or not 0 < self.stay < 1
+            or not 10 <= self.points <= 10_000
+            or not self.most_assets > 1
+        ):
+            raise UserError(
+                "Continuum: discount and stay must be in (0, 1), points from 10 to 10,000, most_assets above 1."
+            )
         if self.inverse_ies == 1 or self.risk_aversion == 1 or min(self.inverse_ies, self.risk_aversion) <= 0:
             raise UserError("Continuum: inverse_ies and risk_aversion must be above 0 and not 1.")
 

@@ -84,8 +84,8 @@ class IRBC(Model):
         investment: Float[Array, " N"]
 
     def __post_init__(self) -> None:
-        if self.countries < 1:
-            raise UserError(f"IRBC.countries: must be at least 1, not {self.countries}.")
+        if not 1 <= self.countries <= 1_000:
+            raise UserError(f"IRBC.countries: must be at least 1 and at most 1,000, not {self.countries}.")
         if not 0 < self.least_ies <= 1:
             raise UserError(f"IRBC.least_ies: must be in (0, 1], not {self.least_ies}.")
         if not 0 < self.discount < 1 or not 0 < self.capital_share < 1 or not 0 < self.depreciation <= 1:

@@ -90,8 +90,8 @@ class OLG(Model):
         multiplier: Float[Array, " savers"]
 
     def __post_init__(self) -> None:
-        if self.generations < 2:
-            raise UserError(f"OLG.generations: must be at least 2, not {self.generations}.")
+        if not 2 <= self.generations <= 1_000:
+            raise UserError(f"OLG.generations: must be at least 2 and at most 1,000, not {self.generations}.")
         if not -np.inf < self.borrowing_limit <= 0:
             raise UserError(f"OLG.borrowing_limit: must be at most 0, not {self.borrowing_limit}.")
         for name in ("productivity", "depreciation"):
