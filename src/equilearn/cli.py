@@ -185,9 +185,14 @@ def _solve(arguments: list[str]) -> int:
     _refuse_clashes(kind, target)
 
     def parse(model: Any) -> Any:
+        settings = _recommended(model, target)
         fields = [
             ("model", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default=model)),
-            ("settings", Annotated[SolveSettings, tyro.conf.arg(name="")], dataclasses.field(default=model.settings())),
+            (
+                "settings",
+                Annotated[SolveSettings, tyro.conf.arg(name="")],
+                dataclasses.field(default=settings),
+            ),
             ("uncertain", Annotated[tuple[str, ...], tyro.conf.arg(help=HELP["uncertain"])], ()),
             ("seed", Annotated[int, tyro.conf.arg(help=HELP["seed"])], 0),
             ("out", Annotated[Path | None, tyro.conf.arg(help=HELP["out"])], None),
@@ -209,6 +214,19 @@ def _solve(arguments: list[str]) -> int:
         print(f"Solving {target}; everything goes to {folder}", flush=True)
     solution, result = begin(target, model, parsed.settings, parsed.seed, folder)
     return _report(solution, result, folder)
+
+
+def _recommended(model: Any, target: str) -> Any:
+    """Return the settings that a model recommends."""
+    from equilearn.equilibrium import SolveSettings
+
+    try:
+        settings = model.settings()
+    except Exception as error:
+        raise UserError(f"{target}: its settings() raises {type(error).__name__}: {error}") from None
+    if not isinstance(settings, SolveSettings):
+        raise UserError(f"{target}: its settings() must return SolveSettings, not {type(settings).__name__}.")
+    return settings
 
 
 def _refuse_clashes(kind: Any, target: str) -> None:

@@ -170,6 +170,8 @@ class MarkovChain(Shock):
 def _square(name: str, field: str, matrix: Any) -> Float[np.ndarray, "d d"]:
     """Return a square matrix in double precision."""
     try:
+        if np.iscomplexobj(matrix):
+            raise TypeError
         array = np.asarray(matrix, dtype=float)
     except (TypeError, ValueError):
         raise UserError(f"{name}: {field} must be a square matrix of numbers.") from None
