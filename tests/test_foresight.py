@@ -81,6 +81,9 @@ class Counting(BrockMirman):
     def errors(self, state, policy, expect):
         return {"half": policy.savings_rate - 0.5}
 
+    def definitions(self, state, policy):
+        return {}
+
 
 K = BrockMirman.State(0.2)
 

@@ -299,6 +299,7 @@ def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
 
 def _resume(arguments: list[str]) -> int:
     folder, flags = _target("resume", arguments, "the run's folder DIR")
+    _advise(Path(folder))
     parsed = _parse(ResumeFlags, "resume DIR", [folder] if folder.startswith("-") else flags)
     from equilearn import labs
     from equilearn.learn.devices import alone
