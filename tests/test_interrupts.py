@@ -37,8 +37,8 @@ def same_results(whole, killed):
             for key in arrays:
                 assert a[key].tobytes() == b[key].tobytes(), (file.name, key)
     for file in sorted(whole.rglob("metrics.jsonl")):
-        rows = [[json.loads(line) | {"seconds": 0} for line in (folder / file.relative_to(whole)).read_text().splitlines()]
-                for folder in (whole, killed)]  # fmt: skip
+        lines = [(folder / file.relative_to(whole)).read_text().splitlines() for folder in (whole, killed)]
+        rows = [[json.loads(line) | {"seconds": 0} for line in some] for some in lines]
         assert rows[0] == rows[1]
     assert without_seconds(whole) == without_seconds(killed)
 
