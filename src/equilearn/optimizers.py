@@ -50,10 +50,23 @@ def scale_by_progress(learning_rate: float, schedule: Schedule) -> optax.Gradien
 
 @functools.lru_cache
 def adam(
-    learning_rate: float = 1e-3, *, schedule: Schedule = cosine, clip: float = 1.0
+    learning_rate: float = 1e-3, *, weight_decay: float = 0.0, schedule: Schedule = cosine, clip: float = 1.0
 ) -> optax.GradientTransformationExtraArgs:
-    """Adam (Kingma and Ba, 2015) on gradients clipped to the global norm `clip`."""
-    return optax.chain(optax.clip_by_global_norm(clip), optax.adam(1.0), scale_by_progress(learning_rate, schedule))
+    """Adam (Kingma and Ba, 2015) on gradients clipped to the global norm `clip`, with weight decay on the matrices.
+
+    The decay is decoupled (Loshchilov and Hutter, 2019): it does not pass through Adam's scaling.
+    """
+    return optax.chain(
+        optax.clip_by_global_norm(clip),
+        optax.adam(1.0),
+        *([_decay(weight_decay)] if weight_decay else []),
+        scale_by_progress(learning_rate, schedule),
+    )
+
+
+def _decay(rate: float) -> optax.GradientTransformation:
+    """Return the transformation u -> u - rate * W for matrices W; updates point downhill before they come here."""
+    return optax.add_decayed_weights(-rate, mask=lambda tree: jax.tree.map(lambda leaf: leaf.ndim == 2, tree))
 
 
 LARGEST_BASIS = 128
@@ -188,6 +201,6 @@ def soap(
     return optax.chain(
         optax.clip_by_global_norm(clip),
         scale_by_soap(),
-        optax.add_decayed_weights(-weight_decay, mask=lambda tree: jax.tree.map(lambda leaf: leaf.ndim == 2, tree)),
+        _decay(weight_decay),
         scale_by_progress(learning_rate, schedule),
     )
