@@ -12,12 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
 from equilearn.errors import UserError
 from equilearn.learn.files import refuse, write_atomically
+from equilearn.learn.live import LiveLine, minutes
 
 METRICS = "metrics.jsonl"
 
@@ -55,21 +52,12 @@ def _row(line: bytes) -> dict[str, Any] | None:
     return row if all(isinstance(value, (int, float)) for value in row.values()) else None
 
 
-def minutes(seconds: float) -> str:
-    """Return a duration as `m:ss`."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
 class Recorder:
     """Writes the record of one run; without a folder, keeps it in memory only."""
 
     def __init__(self, folder: Path | None, *, title: str, live: bool, from_episode: int) -> None:
         self.rows: list[dict[str, Any]] = []
-        self._folder, self._title = folder, title
-        console = Console(stderr=True)
-        self._live = Live(console=console, transient=True, auto_refresh=False) if live else None
-        if console.is_terminal is False:
-            self._live = None
+        self._folder, self._line = folder, LiveLine(title, live=live)
         self._metrics = self._events = None
         if folder is not None:
             try:
@@ -87,15 +75,13 @@ class Recorder:
         self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=purge)
 
     def __enter__(self) -> Recorder:
-        if self._live is not None:
-            self._live.start()
+        self._line.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live is not None:
-            self._live.stop()
+        self._line.__exit__(kind, error, trace)
         if self._metrics is not None:
             self._metrics.close()
         if self._events is not None:
@@ -103,8 +89,7 @@ class Recorder:
 
     def say(self, text: str) -> None:
         """Show one line where there is a terminal."""
-        if self._live is not None:
-            self._live.update(Text(f"{self._title}: {text}", no_wrap=True, overflow="ellipsis"), refresh=True)
+        self._line.say(text)
 
     def write(
         self,
