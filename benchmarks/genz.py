@@ -35,7 +35,7 @@ def keras_fit(dimension: int, points: int, steps: int, name: str, seed: int) -> 
 
 def measure() -> dict:
     """Return seconds of the complete study on both sides, and mean errors on the sampled cells."""
-    lab = Genz()
+    lab = Genz.in_full()
     began = time.perf_counter()
     ours = {(d, n): study(d, n, lab.seeds, lab.steps, Design(), seed=lab.seed) for d in lab.dimensions
             for n in lab.points}  # fmt: skip

@@ -101,8 +101,8 @@ plt.show()
 #
 # ## The whole exercise
 #
-# The lab does all of this with every optimiser, and stochastic descent on noisy data: no line can push the cost
-# below half the variance of the noise.
+# The lab does all of this with every optimiser, and stochastic descent on noisy data: no line has an *expected* cost
+# below half the variance of the noise (the mean over a finite window scatters around it).
 
 # %%
 findings = GradientDescent(samples=20_000, rate=2e-5).run()

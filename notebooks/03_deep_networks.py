@@ -38,8 +38,11 @@ assert scores["network"]["mse"] < 0.01 * scores["least squares"]["mse"]
 grid = np.linspace(-1, 1, 81)
 points = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
 gap = fitted.predict(points)[:, 0] - np.cos(np.pi * points / 2).prod(axis=1)
-plt.imshow(gap.reshape(81, 81), extent=(-1, 1, -1, 1), origin="lower", cmap="coolwarm")
-plt.colorbar(label="error of the network")
+most = np.abs(gap).max()
+plt.imshow(gap.reshape(81, 81), extent=(-1, 1, -1, 1), origin="lower", cmap="coolwarm", vmin=-most, vmax=most)
+plt.colorbar(label="network less function")
+plt.xlabel("$x_1$")
+plt.ylabel("$x_2$")
 plt.show()
 
 # %% [markdown]
@@ -76,8 +79,8 @@ for name, one in list(compare(fitted, digits).items())[:2]:
 assert test["accuracy"] > 0.9
 
 # %% [markdown]
-# **Exercise 3.** The recipes differ by less than a percentage point. Is that more than the difference between two
-# seeds? Run each recipe with five seeds before you believe any of it.
+# **Exercise 3.** Do the recipes differ by more than two seeds of one recipe do? Run each with five seeds before you
+# believe any of it.
 #
 # ## Why deep networks need care: gradients that vanish
 

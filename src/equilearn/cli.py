@@ -119,15 +119,24 @@ def _lab(arguments: list[str]) -> int:
         print(USAGE)
         return 0
     kind = labs.find(name)
-    command = dataclasses.make_dataclass(
-        "LabCommand",
-        [
-            ("lab", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default_factory=kind)),
-            ("out", Annotated[Path | None, tyro.conf.arg(help="Run folder.")], None),
-        ],
-    )
-    command.__doc__ = kind.__doc__
-    parsed = _parse(command, f"lab {name}", flags)
+
+    def parse(lab: Any) -> Any:
+        fields: list[Any] = [
+            ("lab", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default=lab)),
+            ("out", Annotated[Path | None, tyro.conf.arg(help=HELP["out"])], None),
+        ]
+        if kind.full:
+            settings = ", ".join(f"{name} {' '.join(map(str, v)) if isinstance(v, tuple) else v}"
+                                 for name, v in kind.full.items())  # fmt: skip
+            text = f"The long study, where no other flag says otherwise: {settings}."
+            fields.append(("full", Annotated[bool, tyro.conf.arg(help=text), tyro.conf.FlagCreatePairsOff], False))
+        command = dataclasses.make_dataclass("LabCommand", fields)
+        command.__doc__ = f"{kind.__doc__}\n\nTakes {labs.duration(kind.seconds, kind.full_seconds)}, on one core."
+        return _parse(command, f"lab {name}", flags)
+
+    parsed = parse(kind())
+    if getattr(parsed, "full", False):
+        parsed = parse(kind.in_full())
     return _do(name, parsed.lab, parsed.out or _new_folder(name))
 
 

@@ -16,7 +16,6 @@ import contextlib
 import dataclasses
 import importlib.metadata
 import json
-import math
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -30,25 +29,12 @@ from equilearn.equilibrium.solve import check_solvable
 from equilearn.errors import UserError
 from equilearn.learn.devices import is_first
 from equilearn.learn.driver import LAST
-from equilearn.learn.files import refuse, write_atomically, writing
+from equilearn.learn.files import refuse, write_atomically, write_json, writing
 from equilearn.learn.identity import difference
 from equilearn.learn.recording import read_metrics
 from equilearn.report import judge, write_report
 
 SETTINGS, RESULT = "settings.json", "result.json"
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file, atomically; what is not finite becomes null, as JSON knows no other word for it."""
-    write_atomically(path, (json.dumps(_finite(value), indent=2, allow_nan=False) + "\n").encode())
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def versions() -> dict[str, str]:

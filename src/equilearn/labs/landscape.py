@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from equilearn.data import load_small
-from equilearn.labs import Lab
+from equilearn.labs import Figures, Lab, Part
 from equilearn.learn import LearnSettings
 from equilearn.networks import FeedForward
 from equilearn.optimizers import adam
 from equilearn.report import Findings
+from equilearn.report.findings import spread
 from equilearn.report.style import new_figure
-from equilearn.supervised import compare, fit, split
+from equilearn.supervised import Fitted, classification_baselines, fit, split
+
+DESIGNS = {"one hidden layer": (64,), "eight hidden layers": (32,) * 8}
 
 
 def filter_normalised(network: FeedForward, key: Any) -> FeedForward:
@@ -42,40 +45,81 @@ class Landscape(Lab):
     """Points along each direction."""
     reach: float = 1.0
     """How far along each direction, in lengths of the weights."""
+    seeds: int = 3
+    """Splits of the digits and random starts; the first one's surfaces are drawn."""
     seed: int = 0
 
-    def run(self) -> Findings:
-        """Train two networks, then look around them."""
+    seconds = 60
+    bounds: ClassVar = {"points": (3, 401), "reach": (1e-6, 100), "epochs": (1, 100_000), "seeds": (1, 100)}
+
+    def parts(self) -> dict[str, Part]:
+        """Train the networks and look around them."""
+        return {
+            f"{name}, start {start + 1}": lambda _, hidden=hidden, start=start: self._look(hidden, start)
+            for name, hidden in DESIGNS.items()
+            for start in range(self.seeds)
+        } | {"baselines": lambda _: [classification_baselines(self._data(start)) for start in range(self.seeds)]}
+
+    def _data(self, start: int) -> Any:
+        return split(*load_small("digits"), seed=self.seed + start)
+
+    def _look(self, hidden: tuple[int, ...], start: int) -> dict[str, Any]:
+        """Return a trained network's test accuracy and the training losses around it."""
+        data = self._data(start)
+        settings = LearnSettings(episodes=self.epochs, batch_size=64, check_every=1)
+        fitted = fit(data, hidden, settings, classify=True, optimizer=adam(3e-3), activation="relu",
+                     seed=self.seed + start)  # fmt: skip
+        middle = self._surface(fitted, jnp.zeros(1))[0, 0]
+        surface = self._surface(fitted, jnp.linspace(-self.reach, self.reach, self.points))
+        return {"surface": surface, "centre": middle, "accuracy": fitted.test(data)["accuracy"]}
+
+    def _surface(self, fitted: Fitted, steps: Any) -> np.ndarray:
+        u, v = (filter_normalised(fitted.network, jax.random.key(k)) for k in (1, 2))
+        problem = fitted.problem
+
+        def loss(a: Any, b: Any) -> Any:
+            moved = jax.tree.map(lambda w, x, y: w + a * x + b * y, fitted.network, u, v)
+            return jnp.mean(problem.losses(problem.outputs(moved, problem.x), problem.t))
+
+        return np.asarray(jax.jit(jax.vmap(jax.vmap(loss, (None, 0)), (0, None)))(steps, steps))
+
+    def report(self, made: Figures) -> Findings:
+        """Return the surfaces and the table."""
         findings = Findings("What the cost looks like around where the descent ended.")
-        x, t = load_small("digits")
-        data = split(x, t, seed=self.seed)
         figure, axes = new_figure(1, 2)
-        rows = []
-        for axis, (name, hidden) in zip(axes, {"one hidden layer": (64,), "eight hidden layers": (32,) * 8}.items(),
-                                        strict=True):  # fmt: skip
-            settings = LearnSettings(episodes=self.epochs, batch_size=64, check_every=1)
-            fitted = fit(data, hidden, settings, classify=True, optimizer=adam(3e-3), activation="relu",
-                         seed=self.seed)  # fmt: skip
-            steps = jnp.linspace(-self.reach, self.reach, self.points)
-            u, v = (filter_normalised(fitted.network, jax.random.key(k)) for k in (1, 2))
-            inputs, targets = fitted.problem.x, fitted.problem.t
-
-            @jax.jit
-            def loss(a: Any, b: Any, fitted: Any = fitted, u: Any = u, v: Any = v, inputs: Any = inputs,
-                     targets: Any = targets) -> Any:  # fmt: skip
-                moved = jax.tree.map(lambda w, x, y: w + a * x + b * y, fitted.network, u, v)
-                return jnp.mean(fitted.problem.losses(fitted.problem.outputs(moved, inputs), targets))
-
-            surface = np.asarray(jax.jit(jax.vmap(jax.vmap(loss, (None, 0)), (0, None)))(steps, steps))
-            levels = np.geomspace(max(surface.min(), 1e-4), surface.max(), 20)
-            drawn = axis.contourf(steps, steps, surface, levels=levels, cmap="viridis", norm="log")
+        steps = np.linspace(-self.reach, self.reach, self.points)
+        rows, by_name = [], {}
+        first = {name: np.array(made[f"{name}, start 1"]["surface"]) for name in DESIGNS}
+        low, high = min(one.min() for one in first.values()), max(one.max() for one in first.values())
+        levels = np.geomspace(max(low, 1e-4), max(high, 2e-4), 20)
+        for axis, name in zip(axes, DESIGNS, strict=True):
+            # The second direction runs along the columns, hence the transpose.
+            drawn = axis.contourf(steps, steps, np.maximum(first[name], levels[0]).T, levels=levels, cmap="viridis",
+                                  norm="log")  # fmt: skip
+            axis.plot(0, 0, "+", color="white", markersize=9)
             axis.set(title=name, xlabel="first direction", ylabel="second direction")
-            figure.colorbar(drawn, ax=axis, shrink=0.8, label="loss", format="%.2g")
-            metrics = compare(fitted, data)
-            rows.append([name, float(surface[self.points // 2, self.points // 2]), float(surface.max()),
-                         metrics["network"]["accuracy"], metrics["logistic regression"]["accuracy"]])  # fmt: skip
-        findings.figure("Loss surfaces: training loss along two filter-normalised directions", figure)
-        findings.table("Training loss at the centre and at worst in the square; test accuracy, and the baseline's",
-                       ["network", "centre", "worst", "accuracy", "logistic regression"], rows)  # fmt: skip
-        findings.result["surfaces"] = {row[0]: {"centre": row[1], "worst": row[2], "accuracy": row[3]} for row in rows}
+            axis.grid(visible=False)
+            starts = [made[f"{name}, start {start + 1}"] for start in range(self.seeds)]
+            by_name[name] = {
+                "centre": [one["centre"] for one in starts],
+                "worst": [float(np.max(one["surface"])) for one in starts],
+                "accuracy": [one["accuracy"] for one in starts],
+            }
+            rows.append([name, *(spread(by_name[name][key]) for key in ("centre", "worst", "accuracy"))])
+        figure.colorbar(drawn, ax=axes, shrink=0.9, label="training loss", format="%.2g")
+        for name in ("majority", "logistic regression"):
+            rows.append([name, "-", "-", spread([one[name]["accuracy"] for one in made["baselines"]])])
+        findings.figure(
+            "Loss surfaces: training loss along two filter-normalised directions, in lengths of the weights; the cross "
+            "is the trained network", figure
+        )  # fmt: skip
+        findings.table(
+            f"Training loss at the centre and at worst in the square; test accuracy; median (lowest to highest) of "
+            f"{self.seeds} splits and starts",
+            ["model", "centre", "worst", "accuracy"], rows,
+        )  # fmt: skip
+        findings.result["surfaces"] = {
+            name: {key: float(np.median(values)) for key, values in one.items()} for name, one in by_name.items()
+        }
+        findings.result["by_seed"] = by_name
         return findings

@@ -1,21 +1,26 @@
-"""Tables: the tour's synthetic cases beside least squares, and credit grades."""
+"""Tables: the tour's synthetic cases beside least squares, and credit grades beside boosted trees."""
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from equilearn.data import LEAKS, lending_club, random_network_data
 from equilearn.errors import UserError
-from equilearn.labs import Lab
+from equilearn.labs import Figures, Lab, Part
+from equilearn.labs.parts import slug
 from equilearn.learn import LearnSettings
+from equilearn.learn.files import refuse
 from equilearn.optimizers import adam
 from equilearn.report import Findings
+from equilearn.report.findings import spread
 from equilearn.report.style import COLOURS, new_figure
-from equilearn.supervised import Fitted, Split, classification_metrics, compare, fit, split
+from equilearn.supervised import Split, classification_baselines, fit, regression_baselines, split
 
 GRADES = "ABCDEFG"
 CASES = {
@@ -24,6 +29,12 @@ CASES = {
     "simple classification": ((20, 20), 3),
     "complex classification": ((200,) * 4, 3),
 }
+"""Case -> layers of the random network that makes it, and its outputs."""
+PLAIN, WEIGHTED = "network", "network, classes weighted"
+TREES = "gradient boosting"
+SYNTHETIC = ("naive", "linear", TREES, "network, scaled", "network, raw")
+METRICS = ("accuracy", "balanced_accuracy", "log_loss", "calibration_error")
+BINS = 10
 
 
 class Tabular(Lab):
@@ -36,112 +47,211 @@ class Tabular(Lab):
     """Of the credit data: 2014 (227,214 loans) or 2018 (10,000)."""
     tensorboard: str = ""
     """Folder for TensorBoard events of the credit run; empty keeps none."""
+    seeds: int = 3
+    """Splits of the synthetic cases, and random starts of the credit networks."""
     seed: int = 0
 
-    def run(self) -> Findings:
+    seconds = 120
+    bounds: ClassVar = {"samples": (100, 1_000_000), "epochs": (1, 10_000), "seeds": (1, 100)}
+    choices: ClassVar = {"layout": tuple(LEAKS)}
+
+    def parts(self) -> dict[str, Part]:
         """Do the synthetic cases, then the credit grades."""
-        findings = Findings("Rows and columns: where a network helps, and where least squares is enough.")
-        self._synthetic(findings)
-        try:
-            self._credit(findings)
-        except UserError as error:
-            findings.text(f"The credit grades are left out: {error}")
-        return findings
+        parts: dict[str, Part] = {name: lambda _, name=name: self._synthetic(name) for name in CASES}
+        if _missing(self.layout):
+            return parts
+        if self.tensorboard:
+            try:
+                Path(self.tensorboard).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise refuse(Path(self.tensorboard), error) from None
+        return parts | {"credit: baselines": lambda _: classification_baselines(self._loans(), trees=True)} | {
+            f"credit: {name}, start {start + 1}": lambda _, name=name, start=start: self._credit(name, start)
+            for name in (PLAIN, WEIGHTED)
+            for start in range(self.seeds)
+        }  # fmt: skip
 
-    def _synthetic(self, findings: Findings) -> None:
-        findings.heading("Synthetic cases")
-        rows, losses = [], []
-        for name, (layers, outputs) in CASES.items():
-            x, t = random_network_data(self.samples, 10, layers, outputs, 0.1, seed=1234)
-            data = split(x, t, (0.9, 0.05, 0.05), seed=self.seed)
-            classify, key = outputs > 1, "accuracy" if outputs > 1 else "mse"
-            settings = LearnSettings(episodes=self.epochs, batch_size=256, check_every=1, keep_best=True)
-            scores = {}
+    def _synthetic(self, name: str) -> dict[str, Any]:
+        """Return the test scores of every answer, a number a split."""
+        layers, outputs = CASES[name]
+        x, t = random_network_data(self.samples, 10, layers, outputs, 0.1, seed=1234)
+        classify, key = outputs > 1, "accuracy" if outputs > 1 else "mse"
+        settings = LearnSettings(episodes=self.epochs, batch_size=256, check_every=1, keep_best=True)
+        scores: dict[str, list[float]] = {answer: [] for answer in SYNTHETIC}
+        for seed in range(self.seed, self.seed + self.seeds):
+            data = split(x, t, (0.8, 0.1, 0.1), seed=seed)
+            baselines = (classification_baselines if classify else regression_baselines)(data, trees=True)
+            row = [one[key] for one in baselines.values()]
             for scale in (True, False):
-                fitted = fit(
-                    data,
-                    (64, 32),
-                    settings,
-                    classify=classify,
-                    optimizer=adam(5e-3),
-                    scale=scale,
-                    activation="relu",
-                    seed=self.seed,
-                )
-                scores[scale] = fitted.test(data)[key]
-            naive, linear = (m[key] for m in list(compare(fitted, data).values())[:2])
-            rows.append([name, key, naive, linear, scores[True], scores[False]])
-            best = max(scores.values()) if classify else min(scores.values())
-            if (best < linear) if classify else (best > linear):
-                losses.append(name)
-        findings.table(f"Test results, network 64-32 ReLU, {self.epochs} epochs",
-                       ["case", "metric", "naive", "linear", "network, scaled", "network, raw"], rows)  # fmt: skip
-        findings.text(
-            "The 'complex' regression is not complex: its inputs are a piecewise linear function of one number, only "
-            "enormous. Least squares does not mind the scale; a network does. The network loses to the linear answer "
-            "in: "
-            + (", ".join(losses) or "none of these cases") + "."
-        )  # fmt: skip
-        findings.result["synthetic"] = {row[0]: dict(zip(("naive", "linear", "scaled", "raw"), row[2:], strict=True))
-                                        for row in rows}  # fmt: skip
+                fitted = fit(data, (64, 32), settings, classify=classify, optimizer=adam(5e-3), activation="relu",
+                             scale=scale, seed=seed)  # fmt: skip
+                row.append(fitted.test()[key])
+            for answer, score in zip(SYNTHETIC, row, strict=True):
+                scores[answer].append(score)
+        return {"key": key, "scores": scores}
 
-    def _credit(self, findings: Findings) -> None:
-        findings.heading("Credit grades")
-        x, t, names = lending_club(self.layout)
-        data = split(x, t, (0.8, 0.1, 0.1), seed=self.seed)
+    def _loans(self) -> Split:
+        x, t, _ = _table(self.layout)
+        return split(x, t, (0.8, 0.1, 0.1), seed=self.seed)
+
+    def _credit(self, name: str, start: int) -> dict[str, Any]:
+        """Return a start's metrics, its confusion matrix, and how often it is right by stated confidence."""
+        data = self._loans()
         settings = LearnSettings(episodes=self.epochs, batch_size=1024, check_every=1, keep_best=True)
         frequency = data.t_train.mean(axis=0)
-        weights = {"network": None, "network, classes weighted": 1 / np.maximum(frequency, 1e-3) / len(frequency)}
-        fits: dict[str, Fitted] = {}
-        for name, one in weights.items():
-            with tempfile.TemporaryDirectory() as scratch:
-                folder = Path(self.tensorboard or scratch) / name.replace(", ", "-").replace(" ", "-")
-                folder.mkdir(parents=True, exist_ok=True)
-                fits[name] = fit(data, (64, 32), settings, classify=True, optimizer=adam(5e-3), seed=self.seed,
-                                 activation="relu", class_weights=one, folder=folder)  # fmt: skip
-        results = compare(fits["network"], data) | {n: f.test(data) for n, f in fits.items()}
-        keys = ("accuracy", "balanced_accuracy", "log_loss", "calibration_error")
+        weights = 1 / np.maximum(frequency, 1e-3) / len(frequency) if name == WEIGHTED else None
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path((self.tensorboard if start == 0 else "") or scratch) / slug(name)
+            fitted = fit(data, (64, 32), settings, classify=True, optimizer=adam(5e-3), activation="relu",
+                         seed=self.seed + start, class_weights=weights, folder=folder, resume=True)  # fmt: skip
+        probabilities, labels = fitted.predict(data.x_test), data.t_test.argmax(axis=1)
+        confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+        bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+        used = [b for b in range(BINS) if (bins == b).sum() >= 20]
+        return {
+            "metrics": fitted.test(data),
+            "confusion": fitted.confusion(data),
+            "stated": [confidence[bins == b].mean() for b in used],
+            "true": [right[bins == b].mean() for b in used],
+            "tested": len(labels),
+            "loans": len(labels) + len(data.x_train) + len(data.x_validation),
+            "inputs": data.x_test.shape[1],
+        }
+
+    def report(self, made: Figures) -> Findings:
+        """Return the synthetic cases, then the credit grades."""
+        findings = Findings("Rows and columns: where a network helps, and where least squares is enough.")
+        self._report_synthetic(findings, {name: made[name] for name in CASES})
+        findings.heading("Credit grades")
+        if "credit: baselines" in made:
+            starts = {
+                name: [made[f"credit: {name}, start {start + 1}"] for start in range(self.seeds)]
+                for name in (PLAIN, WEIGHTED)
+            }
+            self._report_credit(findings, made["credit: baselines"], starts)
+        else:
+            findings.text(f"Left out: {_missing(self.layout)}")
+        return findings
+
+    def _report_synthetic(self, findings: Findings, made: dict[str, Any]) -> None:
+        findings.heading("Synthetic cases")
         findings.table(
-            f"{len(x):,} loans, {len(names)} inputs, tested on {len(data.x_test):,}",
-            ["answer", "accuracy", "balanced accuracy", "log loss", "calibration error"],
-            [[name, *(one[key] for key in keys)] for name, one in results.items()],
+            f"Test results, median (lowest to highest) of {self.seeds} splits; network 64-32 ReLU, {self.epochs} "
+            "epochs, inputs (and targets) scaled or raw",
+            ["case", "metric", *SYNTHETIC],
+            [
+                [name, one["key"], *(spread(one["scores"][answer]) for answer in SYNTHETIC)]
+                for name, one in made.items()
+            ],
         )
+        middles = {name: {k: float(np.median(v)) for k, v in one["scores"].items()} for name, one in made.items()}
+
+        def loses(name: str, to: str) -> bool:
+            ours, theirs = middles[name]["network, scaled"], middles[name][to]
+            return ours < theirs if made[name]["key"] == "accuracy" else ours > theirs
+
+        lists = {to: ", ".join(name for name in CASES if loses(name, to)) or "none of these cases"
+                 for to in ("linear", TREES)}  # fmt: skip
+        hard = middles["complex regression"]
         findings.text(
-            f"Left out because they reveal the grade or the future: {', '.join(LEAKS[self.layout])}. Weighting the "
-            "classes raises the recall of rare grades and costs accuracy and calibration."
+            "The 'complex' regression is not complex: its inputs are a piecewise linear function of one number, only "
+            f"enormous. Least squares does not mind the scale (mean squared error {hard['linear']:.3g}), a network "
+            f"does: {hard['network, scaled']:.3g} scaled, {hard['network, raw']:.3g} raw, where the mean makes "
+            f"{hard['naive']:.3g}. By the median, the scaled network loses to the linear answer in: {lists['linear']}; "
+            f"to boosted trees in: {lists[TREES]}."
         )
-        for name, one in fits.items():
-            matrix = one.confusion(data)
-            recall = np.diag(matrix) / np.maximum(matrix.sum(axis=1), 1)
-            precision = np.diag(matrix) / np.maximum(matrix.sum(axis=0), 1)
-            near = np.abs(np.subtract.outer(np.arange(7), np.arange(7))) <= 1
-            findings.table(
-                f"{name}: rows actual, columns predicted; {matrix[near].sum() / matrix.sum():.1%} within one grade",
-                ["", *GRADES, "recall", "precision"],
-                [
-                    [g, *map(int, row), float(r), float(p)]
-                    for g, row, r, p in zip(GRADES, matrix, recall, precision, strict=True)
-                ],
-            )
-        findings.figure("Calibration: share of right answers by stated confidence", _calibration(fits, data))
+        short = ("naive", "linear", TREES, "scaled", "raw")
+        findings.result["synthetic"] = {
+            name: dict(zip(short, one.values(), strict=True)) for name, one in middles.items()
+        }
+
+    def _report_credit(
+        self, findings: Findings, baselines: dict[str, dict[str, float]], starts: dict[str, list[dict[str, Any]]]
+    ) -> None:
+        first = starts[PLAIN][0]
+        scores = {
+            name: {key: [one["metrics"][key] for one in runs] for key in METRICS} for name, runs in starts.items()
+        }
+        rows: list[list[Any]] = [
+            [name, *(f"{one[key]:.3f}" for key in METRICS)] for name, one in baselines.items()
+        ] + [[name, *(spread(one[key]) for key in METRICS)] for name, one in scores.items()]  # fmt: skip
+        findings.table(
+            f"{first['loans']:,} loans, {first['inputs']} inputs, tested on {first['tested']:,}; networks: median "
+            f"(lowest to highest) of {self.seeds} starts",
+            ["answer", "accuracy", "balanced accuracy", "log loss", "calibration error"], rows,
+        )  # fmt: skip
+        findings.text(_words(baselines, scores))
+        findings.text(f"Left out because they reveal the grade or the future: {', '.join(LEAKS[self.layout])}.")
+        for name, runs in starts.items():
+            _confusion(findings, name, np.array(runs[0]["confusion"]))
+        findings.figure("Calibration: share of right answers by stated confidence, first start", _calibration(starts))
         if self.tensorboard:
             findings.text(f"Loss curves in TensorBoard: tensorboard --logdir {self.tensorboard}")
-        findings.result["credit"] = results
+        findings.result["credit"] = baselines | {
+            name: {key: float(np.median(one[key])) for key in METRICS} for name, one in scores.items()
+        }
+        findings.result["credit by start"] = scores
 
 
-def _calibration(fits: dict[str, Fitted], data: Split) -> Any:
+def _words(baselines: dict[str, dict[str, float]], scores: dict[str, dict[str, list[float]]]) -> str:
+    """Return who grades best, and what weighting the classes does, from the figures."""
+    plain, weighted = (
+        {key: float(np.median(one[key])) for key in METRICS} for one in (scores[PLAIN], scores[WEIGHTED])
+    )
+    better = [name for name, one in baselines.items() if one["accuracy"] > plain["accuracy"]]
+    order = ", ".join(f"{name} ({baselines[name]['accuracy']:.3f})" for name in better)
+    verdict = (
+        f"The network's accuracy is {plain['accuracy']:.3f}. "
+        + (f"Better without any network: {order}. " if better else "None of the answers without a network is better. ")
+        + f"Boosted trees have {baselines[TREES]['accuracy']:.3f}: on tables they are the answer to beat. "
+    )
+
+    def moves(key: str) -> str:
+        return f"{plain[key]:.3f} to {weighted[key]:.3f}"
+
+    return verdict + (
+        f"Weighting the classes by how rare they are takes the network's balanced accuracy from "
+        f"{moves('balanced_accuracy')}, its accuracy from {moves('accuracy')}, and its calibration error from "
+        f"{moves('calibration_error')}."
+    )
+
+
+def _confusion(findings: Findings, name: str, matrix: np.ndarray) -> None:
+    recall = np.diag(matrix) / np.maximum(matrix.sum(axis=1), 1)
+    precision = np.diag(matrix) / np.maximum(matrix.sum(axis=0), 1)
+    near = np.abs(np.subtract.outer(np.arange(7), np.arange(7))) <= 1
+    findings.table(
+        f"{name}, first start: rows actual, columns predicted; {matrix[near].sum() / matrix.sum():.1%} within one "
+        "grade",
+        ["", *GRADES, "recall", "precision"],
+        [
+            [g, *map(int, row), float(r), float(p)]
+            for g, row, r, p in zip(GRADES, matrix, recall, precision, strict=True)
+        ],
+    )
+
+
+def _calibration(starts: dict[str, list[dict[str, Any]]]) -> Figure:
     figure, axis = new_figure()
-    labels = data.t_test.argmax(axis=1)
-    for (name, fitted), colour in zip(fits.items(), COLOURS, strict=False):
-        probabilities = fitted.predict(data.x_test)
-        confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-        bins = np.minimum((confidence * 10).astype(int), 9)
-        used = [b for b in range(10) if (bins == b).sum() >= 20]
-        error = classification_metrics(probabilities, labels)["calibration_error"]
-        stated, true = ([one[bins == b].mean() for b in used] for one in (confidence, right))
-        axis.plot(stated, true, "-o", color=colour,
-                  label=f"{name} (error {error:.3f})")  # fmt: skip
-    axis.plot([0, 1], [0, 1], ":", color="black")
+    for (name, runs), colour in zip(starts.items(), COLOURS, strict=False):
+        error = runs[0]["metrics"]["calibration_error"]
+        axis.plot(runs[0]["stated"], runs[0]["true"], "-o", color=colour, label=f"{name} (error {error:.3f})")
+    axis.plot([0, 1], [0, 1], ":", color="black", label="as often right as stated")
     axis.set(xlabel="stated confidence", ylabel="share right")
     axis.legend(frameon=False, fontsize=8)
     return figure
+
+
+@functools.cache
+def _table(layout: str) -> tuple[Any, Any, list[str]]:
+    return lending_club(layout)
+
+
+@functools.cache
+def _missing(layout: str) -> str:
+    """Return why the loans are not to be had; empty where they are."""
+    try:
+        _table(layout)
+    except UserError as error:
+        return str(error)
+    return ""

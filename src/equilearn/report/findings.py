@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment
 from matplotlib.figure import Figure
 
-from equilearn.learn.files import write_atomically
+from equilearn.learn.files import refuse, write_atomically, write_json
 from equilearn.report.style import CSS, png
 
 PARTS = """<p class="lead">{{ lead }}</p>
@@ -51,7 +52,12 @@ def cell(value: Any) -> str:
         return str(value)
     if value != value:
         return "–"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
+def spread(values: Sequence[float] | np.ndarray) -> str:
+    """Return figures of several seeds as a table shows them: the median, with the lowest and the highest."""
+    return f"{cell(float(np.median(values)))} ({cell(float(min(values)))} to {cell(float(max(values)))})"
 
 
 @dataclass
@@ -120,7 +126,10 @@ def write_findings(folder: Path, title: str, findings: Findings, details: dict[s
         findings: what it found.
         details: settings and versions, shown at the page's end and kept in `result.json`.
     """
-    (folder / "figures").mkdir(exist_ok=True)
+    try:
+        (folder / "figures").mkdir(exist_ok=True)
+    except OSError as error:
+        raise refuse(folder, error) from None
     parts = findings.drawn()
     for kind, caption, content in parts:
         if kind == "figure":
@@ -129,4 +138,4 @@ def write_findings(folder: Path, title: str, findings: Findings, details: dict[s
     html = _render(PAGE, findings.lead, parts, title=title, css=CSS, details=json.dumps(details, indent=2))
     write_atomically(folder / "report.html", html.encode())
     result = {"problem": title, **findings.result, **details}
-    write_atomically(folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
+    write_json(folder / "result.json", result)
