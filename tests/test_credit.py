@@ -47,11 +47,11 @@ def text(table, **options):
     return table.to_csv(index=False, **options)
 
 
-def zipped(*names):
+def zipped(*names, content=None):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in names:
-            archive.writestr(name, text(LOANS))
+            archive.writestr(name, content or text(LOANS))
     return buffer.getvalue()
 
 
@@ -68,6 +68,7 @@ AS_PEOPLE_HAVE_IT = {
     "xz": lzma.compress(PLAIN.encode()),
     "bzip2": bz2.compress(PLAIN.encode()),
     "zip": zipped("loans.csv"),
+    "gzip in zip": zipped("loans.csv.gz", content=gzip.compress(PLAIN.encode())),
     "utf-8 with a mark": gzip.compress(b"\xef\xbb\xbf" + PLAIN.encode()),
     "utf-16": PLAIN.encode("utf-16"),
     "utf-16 without a mark": PLAIN.encode("utf-16-le"),

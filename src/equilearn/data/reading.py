@@ -57,18 +57,19 @@ def unpacked(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()}).") from None
-    opener = next((one for magic, one in PACKED.items() if content.startswith(magic)), None)
-    if opener is None:
-        return content
-    try:
-        with opener(io.BytesIO(content)) as file:
-            content = file.read(LARGEST + 1)
-    except UserError as error:
-        raise UserError(f"{path}: {error}.") from None
-    except Exception:  # whatever a damaged archive makes its readers raise
-        raise UserError(f"{path}: is damaged or cut off; get it again.") from None
-    if len(content) > LARGEST:
-        raise UserError(f"{path}: unpacks to more than {LARGEST >> 30} GiB; it is not the file expected.")
+    for _ in range(3):  # a packed file in a zip archive, say
+        opener = next((one for magic, one in PACKED.items() if content.startswith(magic)), None)
+        if opener is None:
+            break
+        try:
+            with opener(io.BytesIO(content)) as file:
+                content = file.read(LARGEST + 1)
+        except UserError as error:
+            raise UserError(f"{path}: {error}.") from None
+        except Exception:  # whatever a damaged archive makes its readers raise
+            raise UserError(f"{path}: is damaged or cut off; get it again.") from None
+        if len(content) > LARGEST:
+            raise UserError(f"{path}: unpacks to more than {LARGEST >> 30} GiB; it is not the file expected.")
     return content
 
 

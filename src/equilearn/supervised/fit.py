@@ -29,7 +29,7 @@ from equilearn.optimizers import adam
 from equilearn.supervised.answers import Answers
 from equilearn.supervised.baselines import classification_baselines, regression_baselines
 from equilearn.supervised.coding import Coding
-from equilearn.supervised.fitted import Predictor
+from equilearn.supervised.fitted import Predictor, single
 from equilearn.supervised.problem import Supervised
 from equilearn.supervised.splits import SHARES, Split, checked, pair, split
 from equilearn.supervised.table import check_complete
@@ -163,7 +163,7 @@ def _parts(data: Any, target: Any, classify: Any, shares: Any, seed: Any) -> Spl
     if isinstance(data, pd.DataFrame):
         if target is None:
             raise UserError("fit: say which column is to be predicted: target='name'.")
-        several = isinstance(target, list) or (isinstance(target, tuple) and target not in data.columns)
+        several = isinstance(target, (list, tuple))
         names = [str(name) for name in (target if several else [target])]
         if not names:
             raise UserError("fit: target is empty; name the column, or the columns, to predict.")
@@ -219,7 +219,7 @@ def _network(
         raise UserError(f"hidden: a network of the sizes {sizes} has {weights:,} weights; choose smaller layers.")
     function, draw = activation_of(activation), named("initialiser", initialiser, INITIALISERS)
     try:
-        network = FeedForward(sizes, activation=function, initialiser=draw, key=key, **options)
+        network = single(FeedForward(sizes, activation=function, initialiser=draw, key=key, **options))
         shapes = [weight.shape for weight in network.weights]
     except Exception as error:
         raise UserError(f"initialiser: cannot draw the weights of {sizes} ({first_line(error)[:200]}).") from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -30,6 +30,7 @@ from equilearn.supervised.splits import Split, checked, pair
 from equilearn.supervised.table import Rows, rows_of
 
 SUFFIX = ".npz"
+Tree = TypeVar("Tree")
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,18 @@ class Predictor:
         if isinstance(data, tuple) and len(data) == 2:
             return pair(*data)
         answers = self.coding.answers
-        if not isinstance(data, pd.DataFrame):
-            raise UserError("test: give a Split, a table with the target's column, or inputs and targets (x, t).")
+        if not isinstance(data, pd.DataFrame) or not self.coding.inputs.named:
+            raise UserError(
+                "test: give a Split, inputs and targets as (x, t), or, where the fit was to a table, a table with its "
+                "target."
+            )
         return pair(data, answers.names[0] if answers.vector else list(answers.names))
 
-    def save(self, path: str | Path) -> Path:
-        """Write everything to one file (the suffix .npz is added where it is missing); return its path.
+    def save(self, path: Any) -> Path:
+        """Write everything to one file; return its path.
+
+        Args:
+            path: of the file; the suffix .npz is added where it is missing.
 
         Raises:
             UserError: the activation is a function of one's own, or the file cannot be written.
@@ -156,16 +163,30 @@ def _outputs(network: FeedForward, moments: Moments, x: Float[Array, "n I"]) -> 
     return network(x, moments=moments or None)
 
 
-def _file(path: str | Path) -> Path:
-    """Return the file a path stands for."""
+def single(tree: Tree) -> Tree:
+    """Return a network in single precision, in which fits are made, saved and used whatever `JAX_ENABLE_X64` says."""
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.float32) if eqx.is_inexact_array(leaf) else leaf, tree)
+
+
+def _file(path: Any) -> Path:
+    """Return the file a path stands for.
+
+    Raises:
+        UserError: it is no path.
+    """
+    if not isinstance(path, (str, Path)):
+        raise UserError(f"path: must be the path of a file, not {path!r}.")
     path = Path(path)
     if path.is_dir():
         return path / f"fitted{SUFFIX}"
     return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
 
 
-def load(path: str | Path) -> Predictor:
+def load(path: Any) -> Predictor:
     """Return a saved fit: it predicts what it predicted. No code in the file is run; there is none.
+
+    Args:
+        path: that `save` was given, or returned.
 
     Raises:
         UserError: the file is missing, damaged, or holds no fit.
@@ -204,7 +225,7 @@ def _template(coding: Coding, stored: dict[str, Any]) -> Any:
 
     def make(key: Any) -> tuple[FeedForward, Moments]:
         options = {"activation": ACTIVATIONS[stored["activation"]], "dropout": dropout, "batch_norm": batch_norm}
-        network = FeedForward(tuple(sizes), key=key, **options)
-        return network, network.moments(jnp.zeros((1, sizes[0]))) if batch_norm else ()
+        network = single(FeedForward(tuple(sizes), key=key, **options))
+        return network, network.moments(jnp.zeros((1, sizes[0]), jnp.float32)) if batch_norm else ()
 
     return eqx.filter_eval_shape(make, jax.random.key(0))

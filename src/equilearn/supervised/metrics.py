@@ -50,6 +50,8 @@ def _labels(values: Numbers, what: str, classes: Any) -> Int[ndarray, " n"]:
 def regression_metrics(predicted: Numbers, actual: Numbers) -> dict[str, float]:
     """Return mean squared, mean absolute and largest absolute error, and R2 = 1 - SSE / SST.
 
+    Of several targets, all are taken together, in the units they have.
+
     Args:
         predicted: predictions, (n,) or (n, k), in the targets' units.
         actual: targets, of exactly that shape. R2 is nan where they do not vary.

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Int, Shaped
 
 from equilearn.errors import UserError
-from equilearn.supervised.table import Rows, columns, rows_of, take
+from equilearn.supervised.table import Rows, columns, refuse_gaps, rows_of, take
 
 
 class Split(NamedTuple):
@@ -120,11 +120,14 @@ def checked(data: Any) -> Split:
     """Return a split of the user's with every part as rows.
 
     Raises:
-        UserError: it is no split; parts are empty, of different kinds or columns, or inputs and targets do not match.
+        UserError: it is no split; parts are empty, incomplete, or of different kinds or columns; inputs and targets do
+            not match.
     """
     if not isinstance(data, Split):
         raise UserError(f"data: must be a Split (equilearn.supervised.split makes one), not {type(data).__name__}.")
     parts = Split(*(rows_of(rows, name) for name, rows in zip(Split._fields, data, strict=True)))
+    for name, rows in zip(Split._fields, parts, strict=True):
+        refuse_gaps(rows, name)
     for i, part in enumerate(("train", "validation", "test")):
         x, t = parts[2 * i], parts[2 * i + 1]
         if len(x) != len(t):

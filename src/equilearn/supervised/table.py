@@ -263,6 +263,23 @@ def check_complete(rows: Any) -> None:
         words_of(column, what) if holds_words(column, what) else numbers_of(column, what)
 
 
+def refuse_gaps(rows: Any, what: str) -> None:
+    """Raise where a value is missing or, in numbers, infinite.
+
+    Raises:
+        UserError: naming `what`, column and row.
+    """
+    if is_block(rows):
+        block_of(rows, what)
+        return
+    for name, column in columns(rows).items():
+        numeric = is_numeric(column) and column.dtype != object
+        bad = ~np.isfinite(column.to_numpy(float, na_value=np.nan)) if numeric else column.isna().to_numpy()
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            _refuse_missing(f"{what}: {called(name)}", row, column.iloc[row])
+
+
 def called(name: str) -> str:
     """Return how a column is called in a message."""
     return name if name.startswith("column ") else f"column {name!r}"
