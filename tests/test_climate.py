@@ -201,7 +201,7 @@ def test_uncertain_parameters_are_those_of_the_model():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Uncertain(Climate(), damages=(0.0, 1.0)), "no real parameter 'damages'"),
+        (lambda: Uncertain(Climate(), damages=(0.0, 1.0)), "no real number 'damages'"),
         (lambda: Uncertain(Climate(), damage=(0.2, 0.1)), "range of damage is empty"),
         (lambda: Uncertain(Climate()), "at least one"),
         (lambda: Climate(carbon_cycle="mme"), "carbon_cycle: must be one of mmm"),
