@@ -188,7 +188,7 @@ def test_the_loss_is_lowest_where_training_ended():
 
 @pytest.mark.slow
 def test_scaling_matters_to_the_network_and_not_to_least_squares():
-    hard = Tabular(samples=3000, epochs=6, seeds=2)._synthetic("complex regression")["scores"]
+    hard = Tabular(samples=3000, epochs=20, seeds=2)._synthetic("complex regression")["scores"]
     assert max(hard["network, scaled"]) < 0.1 * min(hard["network, raw"])
     assert max(hard["linear"]) < 0.1 * min(hard["naive"])
 
@@ -205,7 +205,7 @@ def test_images_are_told_apart_better_than_by_the_majority_and_early_stopping_st
 
 @pytest.mark.slow
 def test_hidden_units_learn_what_one_neuron_cannot(shared):
-    findings = MLP(seeds=3, images=2000, hidden=(64,), epochs=5, digits_seeds=1).run(live=False)
+    findings = MLP(seeds=3, images=5000, hidden=(64,), epochs=10, digits_seeds=1).run(live=False)
     result = findings.result
     assert result["logic"]["AND"] == 1 and result["logic"]["XOR"] > 0
     few = result["mnist_200"]
@@ -227,10 +227,10 @@ def test_productivity_moves_consumption_the_right_way_under_every_limit():
 
 
 @pytest.mark.slow
-def test_a_short_run_of_the_climate_is_within_a_few_per_cent_of_the_exact_path():
-    lab = CarbonTax(episodes=100)
+def test_the_climate_is_within_one_per_cent_of_the_exact_path():
+    lab = CarbonTax()
     one = lab.parts()["CDICE, optimal"](None)
-    assert 0 < one["gaps"]["scc"] < 0.03 and one["gaps"]["temperature"] < 0.03
+    assert 0 < one["gaps"]["scc"] < 0.01 and one["gaps"]["temperature"] < 0.01
 
 
 @pytest.mark.parametrize("name", LABS)

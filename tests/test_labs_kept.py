@@ -135,9 +135,11 @@ def test_killed_at_random_moments_a_lab_ends_where_the_whole_one_ends(tmp_path):
             if len(list(killed.glob("parts/*.json"))) > kept:
                 break
             time.sleep(0.01)
-        if attempt == 0:  # while it runs, nobody else may
+        if attempt == 0:  # while it lives, nobody else may
+            os.kill(process.pid, signal.SIGSTOP)
             second = subprocess.run([*COMMAND, "resume", str(killed)], capture_output=True, text=True)
             assert second.returncode == 2 and "another process is writing to it" in second.stderr
+            os.kill(process.pid, signal.SIGCONT)
         time.sleep(moments.uniform(0, 0.3))
         kept = len(list(killed.glob("parts/*.json")))
         if attempt < 3 and process.poll() is None:

@@ -60,7 +60,7 @@ class Growth(Model):
         return {"euler": euler_error(self.discount * value, self.consumption(state, policy), 1.0)}
 
     @property
-    def steady_capital(self) -> float:
+    def steady_capital(self) -> float | Scalar:
         """Capital in the steady state without shocks."""
         marginal_product = 1 / self.discount - 1 + self.depreciation
         return (self.capital_share / marginal_product) ** (1 / (1 - self.capital_share))

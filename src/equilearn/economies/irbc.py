@@ -109,12 +109,12 @@ class IRBC(Model):
         return (self.least_ies + (1 - self.least_ies) * share).astype(np.float32)
 
     @property
-    def productivity(self) -> float:
+    def productivity(self) -> float | Float[Array, ""]:
         """Level A of productivity, which makes the steady state's capital one."""
         return (1 / self.discount - 1 + self.depreciation) / self.capital_share
 
     @property
-    def steady_consumption(self) -> float:
+    def steady_consumption(self) -> float | Float[Array, ""]:
         """Consumption of every country in the steady state without shocks."""
         return self.productivity - self.depreciation
 

@@ -79,7 +79,10 @@ def _forged(model: Any, name: str, value: Any) -> Any:
 
 
 def _equations(model: Uncertain, state: Any) -> Float[np.ndarray, " numbers"]:
-    """Return errors, next states and policies of a network that says zero in one state, as a vector."""
+    """Return errors, next states and policies of a network that says zero in one state and in one that follows it.
+
+    The second has had a shock: in the first, where the shock is at its mean, its persistence changes nothing.
+    """
     features = model.features(state).shape[0]
     raw = sum(one.size for one in model.policies(state).values())
     network = MLP(features, raw, width=4, depth=0, heads=heads(model), key=jax.random.key(1))
@@ -91,9 +94,12 @@ def _equations(model: Uncertain, state: Any) -> Float[np.ndarray, " numbers"]:
         decision = policy(state)
         shocks = model.process(state).nodes(shock_of(state))[0]
         following = jax.vmap(lambda shock: model.transition(state, decision, shock))(shocks)
-        return equation_errors(policy, state), decision, following._replace(parameters=jnp.zeros(()))
+        errors = equation_errors(policy, state)
+        return (errors, decision, following._replace(parameters=jnp.zeros(()))), jax.tree.map(lambda x: x[-1], following)
 
-    return np.concatenate([np.ravel(np.asarray(x, float)) for x in jax.tree.leaves(all_of(state))])
+    first, following = all_of(state)
+    second, _ = all_of(following)
+    return np.concatenate([np.ravel(np.asarray(x, float)) for x in jax.tree.leaves((first, second))])
 
 
 class Uncertain(Model):
@@ -186,7 +192,7 @@ class Uncertain(Model):
                     f"Uncertain: {name} cannot be a state of {self.name}, whose equations need it as a plain number "
                     f"({reason})."
                 ) from error
-            if np.array_equal(ends[0], ends[1]):
+            if np.array_equal(ends[0], ends[1], equal_nan=True):
                 raise UserError(f"Uncertain: {name} changes nothing in the equations of {self.name}; leave it out.")
 
     def state(self, base: Any, parameters: Mapping[str, Any]) -> Any:

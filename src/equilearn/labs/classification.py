@@ -146,6 +146,7 @@ def _examples(findings: Findings, data: Split, probabilities: np.ndarray) -> Non
         axes[1, i].barh(range(10), probabilities[i], color=colours)
         axes[1, i].set(xlim=(0, 1), xticks=[0, 1], yticks=range(10), xlabel="probability")
         axes[1, i].set_yticks(range(10), FASHION, fontsize=8)
-        axes[1, i].invert_yaxis() if i == 0 else None
+    axes[1, 0].invert_yaxis()
+    axes[1, 0].set_ylabel("class")
     figure.set_size_inches(13, 4.6)
     findings.figure("The first test images: probabilities of the ten classes, the right one green", figure)
