@@ -188,7 +188,7 @@ def test_the_loss_is_lowest_where_training_ended():
 
 @pytest.mark.slow
 def test_scaling_matters_to_the_network_and_not_to_least_squares():
-    hard = Tabular(samples=3000, epochs=20, seeds=2)._synthetic("complex regression")["scores"]
+    hard = Tabular(samples=3000, epochs=6, seeds=2)._synthetic("complex regression")["scores"]
     assert max(hard["network, scaled"]) < 0.1 * min(hard["network, raw"])
     assert max(hard["linear"]) < 0.1 * min(hard["naive"])
 

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin
 
 import jax
 import jax.core
+import jaxtyping
 import numpy as np
 
 from equilearn.errors import UserError
@@ -87,13 +88,18 @@ def _one_of(value: Any, kinds: tuple[Any, ...], where: str) -> Any:
     """Return a value that fits one of several kinds."""
     if value is None and type(None) in kinds:
         return None
-    kinds = tuple(kind for kind in kinds if kind is not type(None))
+    kinds = tuple(kind for kind in kinds if kind is not type(None) and not _traced_kind(kind))
     for kind in kinds[:-1]:
         try:
             return fitted(value, kind, where)
         except UserError:
             continue
     return fitted(value, kinds[-1], where)
+
+
+def _traced_kind(kind: Any) -> bool:
+    """Return whether a kind stands for values that are only known inside a compiled program."""
+    return isinstance(kind, type) and issubclass(kind, jaxtyping.AbstractArray)
 
 
 def _tuple(value: Any, kinds: tuple[Any, ...], where: str) -> tuple[Any, ...]:

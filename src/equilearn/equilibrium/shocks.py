@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Scalar
 
 from equilearn.equilibrium.quadrature import GaussHermite, Rule
 from equilearn.errors import UserError
@@ -201,11 +201,11 @@ class Gaussian(Shock):
 
     covariance: Matrix
     """Covariance of the innovations, (d, d)."""
-    persistence: float = 0.0
+    persistence: float | Scalar = 0.0
     """Autocorrelation of every component, in [0, 1)."""
     rule: Rule = GaussHermite(3)  # noqa: RUF009 (frozen)
     """Quadrature rule for expectations."""
-    scale: float = 1.0
+    scale: float | Scalar = 1.0
     """What innovations are multiplied by: their standard deviations, where the covariance is a correlation."""
 
     def __post_init__(self) -> None:
@@ -258,9 +258,9 @@ class Gaussian(Shock):
 class AR1(Shock):
     """A scalar process x' = persistence * x + innovation_std * e, e ~ N(0, 1); the state's `shock` is x."""
 
-    persistence: float
+    persistence: float | Scalar
     """Autocorrelation, in [0, 1)."""
-    innovation_std: float
+    innovation_std: float | Scalar
     """Standard deviation of the innovation."""
     rule: Rule = GaussHermite(5)  # noqa: RUF009 (frozen)
     """Quadrature rule for expectations."""

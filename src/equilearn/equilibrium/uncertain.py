@@ -95,7 +95,9 @@ def _equations(model: Uncertain, state: Any) -> Float[np.ndarray, " numbers"]:
         shocks = model.process(state).nodes(shock_of(state))[0]
         following = jax.vmap(lambda shock: model.transition(state, decision, shock))(shocks)
         errors = equation_errors(policy, state)
-        return (errors, decision, following._replace(parameters=jnp.zeros(()))), jax.tree.map(lambda x: x[-1], following)
+        return (errors, decision, following._replace(parameters=jnp.zeros(()))), jax.tree.map(
+            lambda x: x[-1], following
+        )
 
     first, following = all_of(state)
     second, _ = all_of(following)
