@@ -5,7 +5,7 @@ class UserError(ValueError):
     """Something the user gave (a flag, a file, a model) is wrong; the message says what, where and what to do."""
 
 
-class Diverged(UserError):
+class DivergenceError(UserError):
     """What was being learnt is worse than nothing learnt; settings or data that are to be tried may do that."""
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from equilearn.data import LEAKS, lending_club, random_network_data
-from equilearn.errors import Diverged, UserError
+from equilearn.errors import DivergenceError, UserError
 from equilearn.labs import Figures, Lab, Part
 from equilearn.labs.parts import slug
 from equilearn.learn import LearnSettings
@@ -95,7 +95,7 @@ class Tabular(Lab):
         try:
             fitted = fit(data, (64, 32), settings, classify=classify, optimizer=adam(5e-3), activation="relu",
                          scale=scale, seed=seed)  # fmt: skip
-        except Diverged:
+        except DivergenceError:
             return {}
         return fitted.test()
 

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, PRNGKeyArray
 
-from equilearn.errors import Diverged, UserError, first_line
+from equilearn.errors import DivergenceError, UserError, first_line
 from equilearn.learn import LearnSettings, Outcome, Run, key_of, learn
 from equilearn.learn.identity import fingerprint
 from equilearn.networks import INITIALISERS, FeedForward, activation_of, name_of, named
@@ -106,7 +106,7 @@ def fit(
 
     Raises:
         UserError: something given cannot be learnt from or does not belong together; the message names the column and
-            row; or the fit diverged (`Diverged`).
+            row; or the fit diverged (`DivergenceError`).
     """
     network_key, learn_key = jax.random.split(_key(seed))
     data = _parts(data, target, classify, shares, seed)
@@ -267,14 +267,14 @@ def _refuse_divergence(run: Run, parts: Split, classify: bool) -> None:
     """Raise where the network is no fit.
 
     Raises:
-        Diverged: numbers stopped being finite, or the network is far worse than the naive answer.
+        DivergenceError: numbers stopped being finite, or the network is far worse than the naive answer.
     """
     repair = "Lower the learning rate (optimizer=equilearn.optimizers.adam(1e-4), say), or leave `scale` on."
     if run.outcome is Outcome.DIVERGED:
-        raise Diverged(f"fit: diverged. {run.message} {repair}")
+        raise DivergenceError(f"fit: diverged. {run.message} {repair}")
     error, naive = run.errors["validation"]["mean"], _naive(parts, classify)
     if not error <= WORSE[classify] * naive:
-        raise Diverged(
+        raise DivergenceError(
             f"fit: diverged: the error on the validation part, {error:.3g}, is {error / naive:.3g} times that of the "
             f"answer which does not look at the inputs. {repair}"
         )
