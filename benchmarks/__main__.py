@@ -25,6 +25,7 @@ PARTS = {
     "generations": "Cost as the number of generations grows",
     "countries": "The international business cycle",
     "devices": "Several host devices on the same cores",
+    "processes": "Two processes",
     "genz": "Genz's study against a Keras loop",
     "fashion": "Fashion-MNIST against Keras",
 }

@@ -82,8 +82,9 @@ FLAGS = [
     *(f"lab {flag}" for flag in ("perceptron --seeds 0", "perceptron --rate nan", "perceptron --iterations -1",
                                  "genz --dimensions 0", "genz --points 10 -1", "genz --steps 1.5", "genz --seeds many",
                                  "gradients --depth 0", "gradients --width x", "dimension --largest 0",
-                                 "regression --samples 0", "overfitting --noise nan",
-                                 "approximation --samples -1", "landscape --points 0",
+                                 "regression --samples 0", "regression --rate inf", "overfitting --noise nan",
+                                 "approximation --samples -1", "tabular --layout 2016",
+                                 "carbon-tax --variants CMIP", "carbon-tax --draws 3", "landscape --points 0",
                                  "borrowing --limits 1",
                                  "borrowing --limits nan", "borrowing --paths 0", "mlp --seeds -1")),
 ]  # fmt: skip

@@ -41,7 +41,7 @@ def test_labour_and_collateral_have_the_published_values():
 @pytest.mark.slow
 def test_the_bond_economy_is_solved_to_the_aim():
     model = BondOLG()
-    solution = solve(model)
+    solution = solve(model, settings=replace(model.settings(), episodes=500))  # half of the default: enough for the aim
     summary, path = solution.accuracy().summary(), solution.simulate()
     assert summary["capital"]["mean"] <= 1e-3 and summary["bond"]["mean"] <= 1e-3
     assert summary["market"]["max"] <= 1e-3
@@ -86,7 +86,7 @@ def test_the_lottery_keeps_mass_and_mean():
 @pytest.mark.slow
 def test_without_aggregate_risk_the_continuum_agrees_with_the_endogenous_grid_method():
     model = Continuum(income=(1.0,) * 6)
-    settings = replace(model.settings(), episodes=800, restart=0.01)  # only restarts bring a lost path back here
+    settings = replace(model.settings(), restart=0.05)  # only restarts bring a lost path back here
     path = solve(model, settings=settings).simulate(500, burn_in=1000)
     price, deviation, without = stationary_continuum(model)
     assert path.price.values == pytest.approx(price, abs=5e-4)

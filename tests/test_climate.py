@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from equilearn.economies.brock_mirman import BrockMirman
 from equilearn.economies.climate import Climate, StochasticClimate
 from equilearn.economies.climate_physics import (
     CARBON_CYCLES,
@@ -115,10 +116,9 @@ def test_our_equations_hold_on_the_exact_path():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_network_finds_the_exact_carbon_tax(seed):
+def test_the_network_finds_the_exact_carbon_tax():
     model = Climate()
-    solution = solve(model, seed=seed)
+    solution = solve(model)
     base = model.state_2015()
     for moved in ({}, {"capital": 0.8}, {"capital": 1.2}, {"atmosphere": 0.9}, {"atmosphere": 1.1}, {"warming": 0.8},
                   {"warming": 1.2}, {"capital": 0.8, "atmosphere": 1.1, "warming": 1.2}):  # fmt: skip
@@ -132,11 +132,9 @@ def test_the_network_finds_the_exact_carbon_tax(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "usual"), [("LOVECLIM-GISS-E2-R", False), ("MESMO-HadGEM2-ES", False), ("DICE-2016", True)]
-)
+@pytest.mark.parametrize(("name", "usual"), [("LOVECLIM-GISS-E2-R", False), ("DICE-2016", True)])
 def test_other_calibrations_agree_with_their_exact_paths(name, usual):
-    """Three of ten; `equilearn lab carbon-tax --variants NAME ...` shows the distances of any of them."""
+    """Two of ten; `equilearn lab carbon-tax --variants NAME ...` shows the distances of any of them."""
     cycle, temperature = VARIANTS[name]
     model = Climate(carbon_cycle=cycle, temperature=temperature, business_as_usual=usual)
     solution = solve(model, settings=replace(model.settings(), episodes=1500))
@@ -149,9 +147,9 @@ def test_other_calibrations_agree_with_their_exact_paths(name, usual):
 @pytest.mark.slow
 def test_one_network_knows_the_tax_for_every_parameter():
     uncertain = Uncertain(Climate(), **BOX)
-    solution = solve(uncertain, settings=replace(uncertain.settings(), episodes=3000, width=128))
+    solution = solve(uncertain, settings=replace(uncertain.settings(), episodes=1000, width=128))
     low, high = uncertain.bounds.T
-    draws = np.random.default_rng(7).uniform(low, high, (8, len(low))).astype(np.float32)
+    draws = np.random.default_rng(7).uniform(low, high, (4, len(low))).astype(np.float32)
     start = Climate().state_2015()
     states = uncertain.state(start, dict(zip(uncertain.names, draws.T, strict=True)))
     taxes = solution.follow(states, 6).carbon_tax.values[5]
@@ -163,8 +161,8 @@ def test_one_network_knows_the_tax_for_every_parameter():
 @pytest.mark.slow
 def test_without_variance_the_stochastic_economy_is_the_certain_one():
     model = StochasticClimate(shock=AR1(persistence=0.95, innovation_std=0.0))
-    path = solve(model).follow(model.state_2015(), 86)
-    gaps = distances(path, exact(Climate()))
+    solution = solve(model, settings=replace(model.settings(), episodes=800))
+    gaps = distances(solution.follow(model.state_2015(), 86), exact(Climate()))
     assert gaps["scc"] < 3e-3 and gaps["tax"] < 5e-3, gaps
 
 
@@ -172,7 +170,7 @@ def test_without_variance_the_stochastic_economy_is_the_certain_one():
 def test_shocks_spread_the_tax_around_its_certain_path():
     """A richer world emits more and has more to lose: the exact response to a shock that dies out has that sign."""
     model = StochasticClimate()
-    solution = solve(model)
+    solution = solve(model, settings=replace(model.settings(), episodes=1200))
     start = model.state_2015()
     rich = start._replace(shock=np.float64(0.04))
     certain = [exact(model, one).social_cost_of_carbon.values[0] for one in (start, rich)]
@@ -216,12 +214,11 @@ def test_wrong_parameters_are_named(make, said):
 def test_an_uncertain_solution_is_read_back_as_it_was(tmp_path):
     import equilearn as eq
 
-    model = Uncertain(Climate(), damage=(0.001, 0.004))
+    model = Uncertain(BrockMirman(), discount=(0.9, 0.99))
     solution = solve(model, settings=replace(model.settings(), episodes=50, width=8))
     solution.save(tmp_path / "box")
     again = eq.load(tmp_path / "box")
     assert again.model == model
-    states = model.state(Climate().state_2015(), {"damage": np.array([0.001, 0.002])})
-    np.testing.assert_array_equal(
-        again.follow(states, 3).carbon_tax.values, solution.follow(states, 3).carbon_tax.values
-    )
+    states = model.state(BrockMirman.State(0.2), {"discount": np.array([0.92, 0.95])})
+    ours, theirs = (one.follow(states, 3).savings_rate.values for one in (again, solution))
+    np.testing.assert_array_equal(ours, theirs)

@@ -54,6 +54,21 @@ class Cake(Model):
 '''
 
 
+FIRST_LOSSES = """
+import dataclasses, json, sys
+from equilearn import solve
+from equilearn.economies import find
+from equilearn.learn.devices import connect
+if sys.argv[1:]:
+    connect(sys.argv[1], 2, int(sys.argv[2]))
+for name, parameters in (("brock-mirman", {}), ("olg", {"generations": 6}), ("irbc", {})):
+    model = find(name)(**parameters)
+    small = dict(width=8, depth=1, paths=8, periods=8, batch_size=64, check_every=1, episodes=1)
+    row = solve(model, settings=dataclasses.replace(model.settings(), **small)).history[0]
+    print(json.dumps({key: value for key, value in row.items() if key.startswith("loss/")}))
+"""
+
+
 def free_port():
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -92,8 +107,8 @@ def wait_for_rows(folder, count, seconds=200):
 def test_four_devices_of_one_process_give_the_run_of_one_up_to_rounding(tmp_path):
     """The losses of the first steps agree to rounding; later steps magnify it, as they do any other difference."""
     flags = ["solve", "olg", "--generations", "6", "--width", "32", "--check-every", "1", "--episodes", "2"]
-    four = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
-    for name, environment in (("one", os.environ), ("four", four)):
+    four = QUICK | {"XLA_FLAGS": f"{QUICK['XLA_FLAGS']} --xla_force_host_platform_device_count=4"}
+    for name, environment in (("one", QUICK), ("four", four)):
         command = [*COMMAND, *flags, "--batch-size", "512", "--out", str(tmp_path / name)]  # two steps an episode
         subprocess.run(command, check=True, capture_output=True, env=environment)
     one, four = rows_of(tmp_path / "one"), rows_of(tmp_path / "four")
@@ -105,23 +120,39 @@ def test_four_devices_of_one_process_give_the_run_of_one_up_to_rounding(tmp_path
 
 
 @pytest.mark.slow
+def test_economies_start_on_two_processes_as_they_do_on_one():
+    """Without a shock, with a chain, with normal shocks; `python -m benchmarks processes` compares every economy.
+
+    The first losses agree to the order of summation: in single precision, through roots and powers.
+    """
+    command, address = (sys.executable, "-c", FIRST_LOSSES), f"127.0.0.1:{free_port()}"
+    running = [start(*command), start(*command, address, "0"), start(*command, address, "1")]
+    said = [process.communicate(timeout=500) for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], [text[1][-500:] for text in said]
+    one, first, second = ([json.loads(line) for line in text.splitlines() if line.startswith("{")] for text, _ in said)
+    assert first == second and len(one) == 3
+    for alone, split in zip(one, first, strict=True):
+        assert split == pytest.approx(alone, rel=5e-4)
+
+
+@pytest.mark.slow
 def test_a_signal_to_one_process_ends_all_with_a_checkpoint_and_they_go_on_together(tmp_path):
     """With a model of one's own: what resumes after the signal is bit for bit the run that had none."""
     (tmp_path / "cake.py").write_text(OWN_MODEL)
     whole, folder, model = tmp_path / "whole", tmp_path / "run", f"{tmp_path / 'cake.py'}:Cake"
-    pair = launch_pair("solve", model, *SMALL, "--episodes", "400", "--out", str(folder))
+    pair = launch_pair("solve", model, *SMALL, "--episodes", "150", "--out", str(folder))
     wait_for_rows(folder, 3)
     pair[1].send_signal(signal.SIGTERM)
     for code, said in ended(pair, 60):
         assert code == 128 + signal.SIGTERM
         assert "interrupted" in said and "equilearn resume" in said and "Traceback" not in said
     done = len(rows_of(folder))
-    assert 3 <= done < 400
+    assert 3 <= done < 150
     resumed = launch_pair("resume", str(folder), "--model", model)
-    again = launch_pair("solve", model, *SMALL, "--episodes", "400", "--out", str(whole))
+    again = launch_pair("solve", model, *SMALL, "--episodes", "150", "--out", str(whole))
     for code, said in ended([*resumed, *again]):
         assert code == 0, said
-    assert [row["episode"] for row in rows_of(folder)] == list(range(1, 401))
+    assert [row["episode"] for row in rows_of(folder)] == list(range(1, 151))
     clockless = [[{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(run)] for run in (whole, folder)]
     assert clockless[0] == clockless[1]
     assert (folder / "result.json").exists()

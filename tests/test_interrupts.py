@@ -17,7 +17,8 @@ from equilearn.learn.driver import LAST
 from equilearn.optimizers import adam
 
 COMMAND = [sys.executable, "-m", "equilearn"]
-KILLS = 10
+KILLS = {"brock-mirman": 10, "growth": 4, "olg": 4, "lab": 4}
+"""How often each run is killed: the way to a checkpoint and back is the same for all."""
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SMALL = ["--width", "16", "--check-every", "20", "--checkpoint-seconds", "0.02"]
 RUNS = {
@@ -26,6 +27,10 @@ RUNS = {
     "olg": ["solve", "olg", "--generations", "6", "--episodes", "600", *SMALL],
     "lab": ["lab", "borrowing", "--limits", "0", "--episodes", "400", "--paths", "50", "--periods", "2"],
 }
+
+
+WARM = {"brock-mirman": 8, "growth": 10, "olg": 12, "lab": 25}
+"""Seconds that each takes about once its programs are compiled; kills after the end are no kills."""
 
 
 def same_results(whole, killed):
@@ -58,13 +63,12 @@ def newest(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
-def test_killed_ten_times_a_run_ends_bit_for_bit_where_the_whole_one_ends(name, tmp_path):
+def test_killed_again_and_again_a_run_ends_bit_for_bit_where_the_whole_one_ends(name, tmp_path):
     """Half of the moments lie just after a checkpoint, half anywhere from the start to the report."""
     whole, killed, moments = tmp_path / "whole", tmp_path / "killed", random.Random(name)
-    began = time.monotonic()
     subprocess.run([*COMMAND, *RUNS[name], "--out", str(whole)], check=True, capture_output=True)
-    length = time.monotonic() - began
-    for kill in range(KILLS):
+    length = WARM[name]
+    for kill in range(KILLS[name]):
         started = killed.joinpath("settings.json").exists()
         command = ["resume", str(killed)] if started else [*RUNS[name], "--out", str(killed)]
         process = subprocess.Popen([*COMMAND, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

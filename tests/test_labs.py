@@ -216,7 +216,7 @@ def test_hidden_units_learn_what_one_neuron_cannot(shared):
 
 @pytest.mark.slow
 def test_productivity_moves_consumption_the_right_way_under_every_limit():
-    findings = Borrowing(limits=(0.0, -0.5), episodes=200, paths=500, periods=3).run(live=False)
+    findings = Borrowing(limits=(0.0, -0.5), episodes=150, paths=200, periods=3).run(live=False)
     impact = findings.result["impact"]
     for limit in ("0", "-0.5"):
         low, high, worst, _ = impact[limit]

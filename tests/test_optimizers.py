@@ -1,5 +1,6 @@
-"""Optimisers against their definitions: invariants, and the exact minimum."""
+"""Optimisers against their definitions: step by step, invariants, the exact minimum; and all of them on the loop."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +8,7 @@ import optax
 import pytest
 from scipy.stats import ortho_group
 
+from equilearn.learn import LearnSettings, Problem, key_of, learn
 from equilearn.optimizers import adam, constant, cosine, scale_by_soap, soap
 
 
@@ -28,6 +30,51 @@ def test_soap_turns_with_the_axes():
     np.testing.assert_allclose(np.einsum("ij,tjk,lk->til", left, plain, right)[1:], soaped[1:], atol=2e-2)
     adams = updates(optax.scale_by_adam(), gradients), updates(optax.scale_by_adam(), turned)
     assert np.abs(np.einsum("ij,tjk,lk->til", left, adams[0], right) - adams[1]).max() > 0.3
+
+
+def soap_by_its_definition(gradients, decay=0.95, epsilon=1e-8, every=10, rotate=(True, True)):
+    """SOAP as Vyas et al. (2024) define it, a matrix at a time in double precision; returns the updates.
+
+    One difference: bases are renewed before the update that uses them, and are exact after the first gradient.
+    """
+    mean, second, updates = 0.0, 0.0, []
+    sides = [0.0, 0.0]
+    bases = [np.eye(size) for size in gradients[0].shape]
+    for step, gradient in enumerate(gradients.astype(float), start=1):
+        mean = decay * mean + (1 - decay) * gradient
+        for side, factor in enumerate((gradient @ gradient.T, gradient.T @ gradient)):
+            sides[side] = decay * sides[side] + (1 - decay) * factor
+            if not rotate[side] or (step > 1 and step % every):
+                continue
+            if step == 1:
+                bases[side] = np.linalg.eigh(sides[side])[1][:, ::-1]
+            else:
+                importance = np.diag(bases[side].T @ sides[side] @ bases[side])
+                order = np.argsort(-importance)
+                bases[side] = np.linalg.qr(sides[side] @ bases[side][:, order])[0]
+                second = second[order] if side == 0 else second[:, order]
+        left, right = bases
+        second = decay * second + (1 - decay) * (left.T @ gradient @ right) ** 2
+        unbias = 1 - decay**step
+        rotated = (left.T @ mean @ right) / unbias / (np.sqrt(second / unbias) + epsilon)
+        updates.append(-left @ rotated @ right.T)
+    return np.stack(updates)
+
+
+@pytest.mark.parametrize(("shape", "rotate"), [((4, 4), (True, True)), ((140, 4), (False, True))])
+def test_soap_takes_the_steps_of_its_definition(shape, rotate):
+    scale = np.geomspace(1, 30, shape[1])
+    gradients = (np.random.default_rng(3).normal(size=(35, *shape)) * scale).astype(np.float32)
+    algorithm = scale_by_soap()
+    state, ours = algorithm.init(jnp.zeros(shape)), []
+    for gradient in gradients:
+        update, state = algorithm.update(jnp.asarray(gradient), state)
+        ours.append(update)
+    reference = soap_by_its_definition(gradients, rotate=rotate)
+    # in the first step a square gradient is diagonal in its own basis: the other coordinates are rounding, scaled up
+    np.testing.assert_allclose(np.stack(ours)[1:], reference[1:], atol=2e-3)
+    unturned = soap_by_its_definition(gradients, rotate=(False, False))
+    assert np.abs(unturned - reference).max() > 0.1, "the test must see the rotation"
 
 
 @pytest.mark.parametrize(
@@ -78,3 +125,65 @@ def test_weight_decay_shrinks_matrices_only():
     update, _ = optimizer.update(zero, optimizer.init(parameters), parameters, progress=jnp.asarray(0.5))
     np.testing.assert_allclose(update["weight"], -0.05, rtol=1e-6)
     np.testing.assert_allclose(update["bias"], 0.0, atol=1e-12)
+
+
+class Line(Problem):
+    """Least squares with a matrix and a bias; counts how often it is traced."""
+
+    x: jax.Array
+    y: jax.Array
+    traces: list = eqx.field(static=True)
+
+    def generate(self, networks, world, *, key):
+        return (self.x, self.y), world
+
+    def loss(self, networks, world, batch, *, key):
+        self.traces.append(1)
+        return jnp.mean((batch[0] @ networks["weight"] + networks["bias"] - batch[1]) ** 2), {}
+
+    def check(self, networks, world, *, key):
+        return {"error": jnp.abs(self.x @ networks["weight"] + networks["bias"] - self.y)}
+
+
+LABELS = {"weight": "matrices", "bias": "others"}
+OPTIMISERS = {
+    "adam": adam(0.02, schedule=constant),
+    "soap": soap(0.02, schedule=constant),
+    "optax.adam": optax.adam(0.02),
+    "optax.adamw": optax.adamw(0.02, weight_decay=0.0),
+    "optax.sgd": optax.sgd(0.2),
+    "optax.sgd with momentum": optax.sgd(0.05, momentum=0.9),
+    "optax.rmsprop": optax.rmsprop(optax.cosine_decay_schedule(0.05, 1600)),
+    "optax.lbfgs": optax.lbfgs(),
+    "optax.partition": optax.partition({"matrices": soap(0.02, schedule=constant), "others": optax.sgd(0.2)}, LABELS),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_every_optimiser_converges_compiles_once_keeps_types_and_goes_on_bit_for_bit(name, tmp_path, monkeypatch):
+    """What users may hand over: ours and Optax's, with line searches and with parts of their own."""
+    x = jax.random.normal(jax.random.key(0), (256, 3))
+    weight, bias = jnp.asarray([[1.0, -2.0], [0.5, 0.0], [3.0, 1.0]]), jnp.asarray([0.5, -1.0])
+    problem = Line(x, x @ weight + bias, [])
+    networks = {"weight": jnp.zeros((3, 2)), "bias": jnp.zeros(2)}
+
+    def run(folder, **more):
+        settings = LearnSettings(episodes=800, batch_size=128, check_every=100)
+        arguments = (problem, networks, (), OPTIMISERS[name], settings)
+        return learn(*arguments, key=key_of(0), folder=tmp_path / folder, live=False, **more).state
+
+    whole = run("whole")
+    np.testing.assert_allclose(whole.networks["weight"], weight, atol=2e-3)
+    np.testing.assert_allclose(whole.networks["bias"], bias, atol=2e-3)
+    kinds = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(whole.networks)]
+    assert kinds == [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(networks)]
+
+    traced, checks = len(problem.traces), iter(range(100))
+    with monkeypatch.context() as patched:
+        patched.setattr("equilearn.learn.driver._record", lambda *_: 1 / (next(checks) < 4))
+        with pytest.raises(ZeroDivisionError):
+            run("cut")
+    resumed = run("cut", resume=True)
+    assert len(problem.traces) == traced, "the same run compiles nothing anew"
+    for a, b in zip(*(jax.tree.leaves((one.networks, one.optimizer_state)) for one in (whole, resumed)), strict=True):
+        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()

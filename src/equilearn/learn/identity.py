@@ -88,7 +88,7 @@ def _optimizer(optimizer: optax.GradientTransformation, networks: Networks) -> s
             progress=jnp.float32(0),
             value=size(parameters),
             grad=parameters,
-            value_fn=lambda p, **_: size(p),
+            value_fn=lambda p, progress=None: size(p),  # the name by which line searches pass it on
         )
 
     return fingerprint(update, eqx.filter(networks, eqx.is_inexact_array))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
@@ -30,13 +31,19 @@ class LearnState(eqx.Module):
 def start(
     networks: Networks, world: World, optimizer: optax.GradientTransformation, *, key: PRNGKeyArray
 ) -> LearnState:
-    """Return the state before the first episode."""
+    """Return the state before the first episode, with arrays of the types that they have when read from a file."""
+    memory = optimizer.init(eqx.filter(networks, eqx.is_inexact_array))
     return LearnState(
         networks=networks,
-        optimizer_state=optimizer.init(eqx.filter(networks, eqx.is_inexact_array)),
+        optimizer_state=jax.tree.map(_strong, memory),
         world=world,
         key=key,
         episode=jnp.zeros((), jnp.int32),
         step=jnp.zeros((), jnp.int32),
         progress=jnp.zeros((), jnp.float32),
     )
+
+
+def _strong(leaf: Any) -> Any:
+    """Return an array with a type of its own, not one that follows what it is added to."""
+    return jnp.asarray(leaf, leaf.dtype) if getattr(leaf, "weak_type", False) else leaf
