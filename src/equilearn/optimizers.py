@@ -20,6 +20,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
+from equilearn.errors import UserError
+
 Schedule = Callable[[Float[Array, ""]], Float[Array, ""]]
 
 
@@ -67,6 +69,41 @@ def adam(
 def _decay(rate: float) -> optax.GradientTransformation:
     """Return the transformation u -> u - rate * W for matrices W; updates point downhill before they come here."""
     return optax.add_decayed_weights(-rate, mask=lambda tree: jax.tree.map(lambda leaf: leaf.ndim == 2, tree))
+
+
+class EveryState(NamedTuple):
+    """State of `every`."""
+
+    count: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
+    inner: Any
+
+
+@functools.lru_cache
+def every(steps: int, optimizer: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
+    """Return the optimiser that moves in every so many-th gradient step only; between them it remembers nothing.
+
+    For players of a game of which one moves n times for each time the other moves:
+
+        optax.partition({"critic": adam(1e-4), "generator": every(5, adam(1e-4))}, labels)
+
+    Raises:
+        UserError: `steps` is not a whole number of at least 1.
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise UserError(f"every: steps must be a whole number of at least 1, not {steps!r}.")
+    inner = optax.with_extra_args_support(optimizer)
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, EveryState]:
+        moved, memory = jax.lax.cond(
+            (state.count + 1) % steps == 0,
+            lambda: inner.update(updates, state.inner, params, **extra),
+            lambda: (jax.tree.map(jnp.zeros_like, updates), state.inner),
+        )
+        return moved, EveryState(state.count + 1, memory)
+
+    return optax.GradientTransformationExtraArgs(
+        lambda params: EveryState(jnp.zeros((), jnp.int32), inner.init(params)), update
+    )
 
 
 LARGEST_BASIS = 128

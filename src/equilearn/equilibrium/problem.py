@@ -101,11 +101,11 @@ class EquilibriumProblem(Problem):
         terms = jnp.stack([squares[name] + self.settings.tail * tails[name] for name in self.equations])
         return jnp.sum(world.weights.values * terms), squares
 
-    def absorb(self, networks: MLP, world: Economies, parts: dict[str, Scalar]) -> Economies:
+    def absorb(self, networks: MLP, world: Economies, data: Any, parts: dict[str, Array]) -> Economies:
         """Adapt the equations' weights where a balancing is given."""
         if self.balancing is None:
             return world
-        losses = jnp.stack([parts[name] for name in self.equations])
+        losses = jnp.stack([jnp.mean(parts[name]) for name in self.equations])
         return eqx.tree_at(lambda w: w.weights, world, self.balancing.update(world.weights, losses))
 
     def check(self, networks: MLP, world: Economies, *, key: PRNGKeyArray) -> dict[str, Float[Array, ...]]:

@@ -8,6 +8,7 @@ decides depends on the state alone, except where the user sets a budget in secon
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,7 @@ from equilearn.errors import UserError
 from equilearn.learn.checkpoint import load_tree, read_header, save_tree
 from equilearn.learn.episode import Call, Record, Summaries
 from equilearn.learn.files import writing
+from equilearn.learn.finite import bad_check, origin
 from equilearn.learn.identity import difference, identity_of
 from equilearn.learn.problem import Networks, Problem, World
 from equilearn.learn.programs import program_for
@@ -68,26 +70,6 @@ class _Progress:
     errors: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def origin(records: dict[str, np.ndarray], first_episode: int) -> tuple[int, str] | None:
-    """Return how many episodes of a call were good, and where its first non-finite number came from, if there is one.
-
-    `records` hold one row an episode; within an episode the order is data, loss, networks.
-    """
-    names = [name for name in records if name.startswith("finite/")]
-    for row in np.flatnonzero(records["active"]):
-        bad = [name.removeprefix("finite/") for name in names if not records[name][row]]
-        for kind, what in (
-            ("data", "the generated data"),
-            ("loss", "the loss"),
-            ("networks", "the networks, after a gradient step"),
-        ):
-            here = [name.removeprefix(kind).strip("[]'.") for name in bad if name.startswith(kind)]
-            if here:
-                named = ", ".join(one for one in here if one != "loss") or "all of it"
-                return int(row), f"episode {first_episode + int(row) + 1}: {what} ({named})"
-    return None
-
-
 def _fetch(
     made: tuple[LearnState, Record, Summaries],
 ) -> tuple[LearnState, dict[str, np.ndarray], dict[str, dict[str, float]]]:
@@ -97,16 +79,11 @@ def _fetch(
     return state, {name: np.asarray(values) for name, values in record.items()}, errors
 
 
-def _mean_losses(rows: dict[str, np.ndarray]) -> dict[str, float]:
-    """Return the means of the named losses over the episodes that were run."""
-    active = rows["active"]
-    return {name: float(values[active].mean()) for name, values in rows.items() if name.startswith("loss/")}
-
-
-def _validate(settings: LearnSettings, errors: list[str]) -> None:
-    for target in settings.targets:
-        if target.error not in errors:
-            raise UserError(f"targets: there is no error named {target.error!r}; the errors are {', '.join(errors)}.")
+def _means(rows: dict[str, np.ndarray]) -> dict[str, float]:
+    """Return the means of losses, and of what the data said, over the episodes that were run and said something."""
+    recorded = {name: values[rows["active"]] for name, values in rows.items() if name.startswith(("loss/", "data/"))}
+    said = {name: values[~np.isnan(values)] for name, values in recorded.items()}
+    return {name: float(values.mean()) for name, values in said.items() if values.size}
 
 
 def learn(
@@ -205,9 +182,9 @@ class _Sitting:
     def _open_best(self, path: Path, template: LearnState) -> None:
         """Read the best checkpoint; where it is damaged, the last state is the best that is known."""
         try:
-            self.best = (load_tree(path, template), _progress_of(path, read_header(path)).errors)
+            self.best = (load_tree(path, self._kept(template)), _progress_of(path, read_header(path)).errors)
         except UserError as error:
-            self.best, self.so_far.best_episode = (self.state, self.so_far.errors), int(self.state.episode)
+            self.best, self.so_far.best_episode = (self._kept(self.state), self.so_far.errors), int(self.state.episode)
             self.so_far.best_score = score(self.settings.targets, self.so_far.errors)
             self.note = f" The best checks before episode {self.state.episode} are lost ({error})"
 
@@ -226,7 +203,8 @@ class _Sitting:
                     self._save(LAST)
                     raise
         if self.best and outcome is not Outcome.DIVERGED and self._keeps_best:
-            self.state, self.so_far.errors = self.best
+            best, self.so_far.errors = self.best
+            self.state = _with_world(best, self.problem.put_back(self.state.world, best.world))
         assert outcome is not None and message is not None
         seconds, errors = self.so_far.seconds, self.so_far.errors
         return Run(outcome, devices.here(self.state), message + self.note, seconds, errors, recorder.rows)
@@ -236,13 +214,14 @@ class _Sitting:
         while True:
             rows, errors, new = self._call(call)
             at = int(self.state.episode)
-            if bad := origin(rows, at) or _bad_check(errors, int(new.episode)):
-                return Outcome.DIVERGED, self._keep_last_good(call, *bad)
+            if bad := origin(rows, at) or bad_check(errors, int(new.episode)):
+                return Outcome.DIVERGED, self._keep_last_good(call, new, *bad)
             if not self.so_far.errors:
-                _validate(self.settings, list(errors))
+                for target in self.settings.targets:
+                    target.check(errors)
             self.state = _spend(new, self.so_far.seconds, self.settings)
             self.so_far.errors = errors
-            _record(recorder, self.state, self.so_far, rows)
+            _record(recorder, self.problem, self.state, self.so_far, rows)
             self._compare_with_best()
             outcome, message = self._finished()
             if outcome or self.asked or time.perf_counter() - saved_at > self.settings.checkpoint_seconds:
@@ -266,9 +245,11 @@ class _Sitting:
         self.so_far.seconds, self.asked = float(said[0, 0]), int(said[:, 1].max())
         return rows, errors, new
 
-    def _keep_last_good(self, call: Call, good: int, where: str) -> str:
+    def _keep_last_good(self, call: Call, new: LearnState, good: int, where: str) -> str:
         """Go to the last good episode of a call that went wrong, keep it, and return what there is to say."""
-        if good and not self.problem.generates_on_host:
+        if self.problem.generates_on_host:
+            self.state = new  # which ends before the bad episode, and has the only world there is
+        elif good:
             until = devices.everywhere(jnp.int32(int(self.state.episode) + good))
             self.state = call(self.problem, self.state, until)[0]
         self._save(LAST)
@@ -296,7 +277,8 @@ class _Sitting:
 
     def _write(self, path: Path) -> None:
         header = {"progress": vars(self.so_far), "identity": self.whose}
-        save_tree(path, devices.here(self.state), header)
+        state = self.best[0] if path.name == BEST and self.best else self.state
+        save_tree(path, devices.here(state), header)
 
     def _compare_with_best(self) -> None:
         """Keep the state, in the folder too, where it is the best so far and somebody wants the best."""
@@ -305,8 +287,15 @@ class _Sitting:
         if now < self.so_far.best_score:
             self.so_far.best_score, self.so_far.best_episode, self.so_far.stale = now, int(self.state.episode), 0
             if self._keeps_best:
-                self.best = (self.state, self.so_far.errors)
+                self.best = (self._kept(self.state), self.so_far.errors)
                 self._save(BEST)
+
+    def _kept(self, state: LearnState) -> LearnState:
+        """Return a state with that part of the world only which is kept with the best networks."""
+        kept = self.problem.kept(state.world)
+        if self.problem.generates_on_host:  # the next step is given the world, and uses up its memory
+            kept = jax.tree.map(lambda leaf: jnp.copy(leaf) if eqx.is_array(leaf) else leaf, kept)
+        return _with_world(state, kept)
 
     def _finished(self) -> tuple[Outcome | None, str | None]:
         settings, so_far, episode = self.settings, self.so_far, self.state.episode
@@ -321,6 +310,10 @@ class _Sitting:
                 f"No better check in {settings.patience} since episode {so_far.best_episode}, which is restored."
             )
         return None, None
+
+
+def _with_world(state: LearnState, world: World) -> LearnState:
+    return dataclasses.replace(state, world=world)
 
 
 @contextlib.contextmanager
@@ -342,15 +335,18 @@ def _progress_of(path: Path, header: dict[str, Any]) -> _Progress:
         raise UserError(f"{path}: is no checkpoint of a run, or damaged; delete it to start anew.") from None
 
 
-def _record(recorder: Recorder, state: LearnState, so_far: _Progress, rows: dict[str, np.ndarray]) -> None:
+def _record(
+    recorder: Recorder, problem: Problem, state: LearnState, so_far: _Progress, rows: dict[str, np.ndarray]
+) -> None:
     """Record a check and the episodes before it."""
     recorder.write(
         episode=int(state.episode),
         step=int(state.step),
         seconds=so_far.seconds,
         progress=float(state.progress),
-        losses=_mean_losses(rows),
-        errors=so_far.errors,
+        means=_means(rows),
+        measured=so_far.errors,
+        pictures=lambda: problem.pictures(devices.here(state.networks), devices.here(state.world)),
     )
 
 
@@ -359,11 +355,6 @@ def _compare_processes(whose: dict[str, Any]) -> None:
     for rank, other in enumerate(devices.texts(json.dumps(whose))):
         if found := difference(json.loads(other), whose):
             raise UserError(f"the process of rank {rank} was started differently: {found}; start all alike.")
-
-
-def _bad_check(errors: Errors, episode: int) -> tuple[int, str] | None:
-    bad = [name for name, figures in errors.items() if not np.all(np.isfinite(list(figures.values())))]
-    return (0, f"episode {episode}: the check ({', '.join(bad)})") if bad else None
 
 
 def _spend(state: LearnState, seconds: float, settings: LearnSettings) -> LearnState:

@@ -13,10 +13,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from equilearn.learn.devices import gather, split_samples, splitting
-from equilearn.learn.problem import Data, Networks, Problem
+from equilearn.learn.finite import finite_flags
+from equilearn.learn.problem import Data, Networks, Note, Problem, Score
 from equilearn.learn.settings import LearnSettings
 from equilearn.learn.state import LearnState
 
@@ -25,20 +26,19 @@ Summaries = dict[str, dict[str, Array]]
 Call = Callable[[Problem, LearnState, Int[Array, ""]], tuple[LearnState, Record, Summaries]]
 
 
-def finite_flags(prefix: str, tree: PyTree[Any]) -> dict[str, Bool[Array, ""]]:
-    """Return, under the path of every inexact array in the tree, whether all of it is finite."""
-    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(tree, eqx.is_inexact_array))
-    return {f"finite/{prefix}{jax.tree_util.keystr(path)}": jnp.all(jnp.isfinite(leaf)) for path, leaf in leaves}
+def batches(
+    samples: int, settings: LearnSettings, *, key: PRNGKeyArray, ordered: bool = False
+) -> Int[Array, "steps batch"]:
+    """Return the sample indices of an episode's mini-batches: each epoch is a random permutation, or the data's order.
 
-
-def batches(samples: int, settings: LearnSettings, *, key: PRNGKeyArray) -> Int[Array, "steps batch"]:
-    """Return the sample indices of an episode's mini-batches: each epoch is one random permutation."""
+    The last batch of an epoch is filled up with its first samples.
+    """
     batch = min(settings.batch_size, samples)
-    per_epoch = samples // batch
+    per_epoch = -(-samples // batch)
 
     def epoch(epoch_key: PRNGKeyArray) -> Int[Array, "per_epoch batch"]:
-        order = jax.random.permutation(epoch_key, samples)
-        return order[: per_epoch * batch].reshape(per_epoch, batch)
+        order = jnp.arange(samples) if ordered else jax.random.permutation(epoch_key, samples)
+        return jnp.resize(order, (per_epoch * batch,)).reshape(per_epoch, batch)
 
     return jax.vmap(epoch)(jax.random.split(key, settings.epochs)).reshape(-1, batch)
 
@@ -54,25 +54,28 @@ def learn_on(
 ) -> tuple[LearnState, Record]:
     """Take an episode's gradient steps on its data; return the new state and the means of the named losses."""
     batch_key, loss_key = jax.random.split(key)
-    indices = batches(jax.tree.leaves(data)[0].shape[0], settings, key=batch_key)
+    samples = jax.tree.leaves(data)[0].shape[0]
+    indices = batches(samples, settings, key=batch_key, ordered=problem.keeps_order)
     data = gather(data)  # once an episode, so that no step must fetch its batch from other devices
     steps = indices.shape[0]
     trained, fixed = eqx.partition(state.networks, eqx.is_inexact_array)
-
-    def loss(trained: Networks, batch: Data, one_key: PRNGKeyArray) -> tuple[Array, Record]:
-        return problem.loss(eqx.combine(trained, fixed), state.world, batch, key=one_key)
+    moving, still = eqx.partition(state.world, eqx.is_array)
 
     def step(carry: Any, inputs: Any) -> tuple[Any, Record]:
-        trained, optimizer_state = carry
+        trained, optimizer_state, moving = carry
         index, one_key = inputs
         batch = split_samples(jax.tree.map(lambda leaf: leaf[index], data))
+        world = eqx.combine(moving, still)
+
+        def loss(trained: Networks) -> tuple[Array, Record]:
+            return problem.loss(eqx.combine(trained, fixed), world, batch, key=one_key)
 
         def again(trained: Networks, progress: Any = None) -> Array:
             """Return the batch's loss elsewhere, for line searches, which pass on what else they are given."""
             del progress
-            return loss(trained, batch, one_key)[0]
+            return loss(trained)[0]
 
-        (value, parts), gradient = jax.value_and_grad(loss, has_aux=True)(trained, batch, one_key)
+        (value, parts), gradient = jax.value_and_grad(loss, has_aux=True)(trained)
         updates, optimizer_state = optimizer.update(
             gradient,
             optimizer_state,
@@ -82,30 +85,42 @@ def learn_on(
             grad=gradient,
             value_fn=again,
         )
-        return (optax.apply_updates(trained, updates), optimizer_state), {"loss": value, **parts}
+        trained = optax.apply_updates(trained, updates)
+        world = problem.after_step(eqx.combine(trained, fixed), world, batch, parts)
+        return (trained, optimizer_state, eqx.filter(world, eqx.is_array)), {"loss": value, **parts}
 
-    (trained, optimizer_state), losses = jax.lax.scan(
-        step, (trained, state.optimizer_state), (indices, jax.random.split(loss_key, steps))
+    (trained, optimizer_state, moving), parts = jax.lax.scan(
+        step, (trained, state.optimizer_state, moving), (indices, jax.random.split(loss_key, steps))
     )
-    means = {name: jnp.mean(values) for name, values in losses.items()}
+    means = {name: jnp.mean(values) for name, values in parts.items() if values.ndim == 1}
     networks = eqx.combine(trained, fixed)
     episode = state.episode + 1
     new = LearnState(
         networks=networks,
         optimizer_state=optimizer_state,
-        world=problem.absorb(networks, state.world, means),
+        world=problem.absorb(networks, eqx.combine(moving, still), data, parts),
         key=state.key,
         episode=episode,
         step=state.step + steps,
         progress=jnp.maximum(state.progress, episode / settings.episodes),
     )
     finite = finite_flags("data", data) | finite_flags("loss", means) | finite_flags("networks", trained)
-    return new, {f"loss/{name}": value for name, value in means.items()} | finite
+    said = {f"data/{name}": value for name, value in problem.says(data, new.world).items()}
+    return new, {f"loss/{name}": value for name, value in means.items()} | said | finite
 
 
-def summarise(errors: Float[Array, ...]) -> dict[str, Float[Array, ""]]:
-    """Return mean, maximum and 99.9th percentile of the absolute errors."""
-    errors = jnp.abs(errors).reshape(-1)
+def summarise(measured: Float[Array, ...] | Score | Note) -> dict[str, Float[Array, ""]]:
+    """Return the figures of what a check measured, by which it is known again.
+
+    An error has the mean, maximum and 99.9th percentile of its size, a score the mean, minimum and 0.1th percentile, a
+    note the mean alone.
+    """
+    if isinstance(measured, Note):
+        return {"note": jnp.mean(measured.values)}
+    if isinstance(measured, Score):
+        values = measured.values.reshape(-1)
+        return {"mean": jnp.mean(values), "min": jnp.min(values), "p001": jnp.percentile(values, 0.1)}
+    errors = jnp.abs(jnp.asarray(measured)).reshape(-1)
     return {"mean": jnp.mean(errors), "max": jnp.max(errors), "p999": jnp.percentile(errors, 99.9)}
 
 
@@ -149,17 +164,23 @@ def compiled_call(optimizer: optax.GradientTransformationExtraArgs, settings: Le
 
         dynamic, records = jax.lax.scan(body, dynamic, length=settings.check_every)
         state = eqx.combine(dynamic, static)
-        errors = problem.check(state.networks, state.world, key=_keys(state)[2])
-        return gather((state, records, {name: summarise(error) for name, error in errors.items()}))
+        measured = problem.check(state.networks, state.world, key=_keys(state)[2])
+        return gather((state, records, {name: summarise(one) for name, one in measured.items()}))
 
     return call
 
 
 def host_call(optimizer: optax.GradientTransformationExtraArgs, settings: LearnSettings) -> Call:
-    """Like `compiled_call` where the problem generates on the host: only the learning is compiled."""
+    """Like `compiled_call` where the problem generates on the host: only the learning is compiled.
 
-    @eqx.filter_jit
-    def learn_once(problem: Problem, state: LearnState, data: Data, key: PRNGKeyArray) -> tuple[LearnState, Record]:
+    The world is given away to every step, not copied, and so cannot be had back: after an episode that went wrong the
+    state is that before it, but for the world.
+    """
+
+    @eqx.filter_jit(donate="all-except-first")
+    def learn_once(rest: Any, world: Any) -> tuple[LearnState, Record]:
+        problem, state, data, key = rest
+        state = eqx.tree_at(lambda s: s.world, state, world, is_leaf=lambda leaf: leaf is None)
         return learn_on(problem, optimizer, settings, state, data, key=key)
 
     def call(problem: Problem, state: LearnState, until: Int[Array, ""]) -> tuple[LearnState, Record, Summaries]:
@@ -167,12 +188,15 @@ def host_call(optimizer: optax.GradientTransformationExtraArgs, settings: LearnS
         for _ in range(min(settings.check_every, int(until) - int(state.episode))):
             generate_key, learn_key, _ = _keys(state)
             data, world = problem.generate(state.networks, state.world, key=generate_key)
-            state = eqx.tree_at(lambda s: s.world, state, world)
+            before = eqx.tree_at(lambda s: s.world, state, None)
             with splitting():
-                state, row = learn_once(problem, state, data, learn_key)
+                state, row = learn_once((problem, before, data, learn_key), world)
             rows.append(row | {"active": jnp.asarray(True)})
-        errors = problem.check(state.networks, state.world, key=_keys(state)[2])
+            if not all(row[name] for name in row if name.startswith("finite/")):
+                state = eqx.tree_at(lambda s: s.world, before, state.world, is_leaf=lambda leaf: leaf is None)
+                break
+        measured = problem.check(state.networks, state.world, key=_keys(state)[2])
         records = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
-        return state, records, {name: summarise(jnp.asarray(error)) for name, error in errors.items()}
+        return state, records, {name: summarise(one) for name, one in measured.items()}
 
     return call

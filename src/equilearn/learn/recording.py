@@ -7,7 +7,8 @@ resumes from, are dropped on resuming, so that the file reads as if nothing had 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from equilearn.errors import UserError
 from equilearn.learn.files import refuse, write_atomically
 from equilearn.learn.live import LiveLine, minutes
+from equilearn.learn.stopping import is_score
 
 METRICS = "metrics.jsonl"
 
@@ -98,12 +100,25 @@ class Recorder:
         step: int,
         seconds: float,
         progress: float,
-        losses: Mapping[str, float],
-        errors: Mapping[str, Mapping[str, float]],
+        means: Mapping[str, float],
+        measured: Mapping[str, Mapping[str, float]],
+        pictures: Callable[[], Mapping[str, Any]],
     ) -> None:
-        """Record one check and show it."""
-        row = {"episode": episode, "step": step, "seconds": round(seconds, 3), **losses}
-        row |= {f"errors/{n}/{k}": v for n, figures in errors.items() for k, v in figures.items()}
+        """Record one check and show it.
+
+        Args:
+            episode: episodes done.
+            step: gradient steps taken.
+            seconds: of learning.
+            progress: spent share of the budget.
+            means: what was recorded of the episodes since the last check.
+            measured: figures of the check.
+            pictures: draws what has been learnt, where it is written down.
+        """
+        row = {"episode": episode, "step": step, "seconds": round(seconds, 3), **means}
+        for name, figures in measured.items():
+            row |= {_path(name, figure, is_score(figures)): value for figure, value in figures.items()}
+        row = {name: value for name, value in row.items() if math.isfinite(value)}
         self.rows.append(row)
         if self._metrics is not None and self._events is not None:
             try:
@@ -115,7 +130,24 @@ class Recorder:
                 if "/" in name:
                     self._events.add_scalar(name, value, episode)
             self._events.add_scalar("charts/gradient_steps", step, episode)
+            for name, figure in pictures().items():
+                self._events.add_figure(name, figure, episode)
             self._events.flush()
         left = seconds * (1 - progress) / progress if progress > 0 else 0.0
-        shown = "  ".join(f"{name} {figures['mean']:.2e}" for name, figures in errors.items())
-        self.say(f"{progress:4.0%}  episode {episode:,}  mean error {shown}  {minutes(left)} left")
+        said = {name.removeprefix("data/"): value for name, value in means.items() if name.startswith("data/")}
+        self.say(f"{progress:4.0%}  episode {episode:,}  {_shown(said, measured)}  {minutes(left)} left")
+
+
+def _path(name: str, figure: str, score: bool) -> str:
+    """Return the name of a figure in the record."""
+    if figure == "note":
+        return f"notes/{name}"
+    return f"{'scores' if score else 'errors'}/{name}/{figure}"
+
+
+def _shown(said: Mapping[str, float], measured: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the means of a check, and what the data said, for the live line."""
+    scores = {name: figures["mean"] for name, figures in measured.items() if is_score(figures)}
+    errors = {name: figures["mean"] for name, figures in measured.items() if "max" in figures}
+    shown = [f"{name} {value:.4g}" for name, value in (scores | dict(said)).items()]
+    return "  ".join([*shown, *(["mean error"] if errors else []), *(f"{n} {v:.2e}" for n, v in errors.items())])

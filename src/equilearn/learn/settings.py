@@ -25,7 +25,7 @@ class LearnSettings:
     epochs: int = 1
     """Passes over each episode's data."""
     batch_size: int = 256
-    """Samples per gradient step; the last incomplete batch of an epoch is left out."""
+    """Samples per gradient step; the last batch of an epoch is filled up with the first samples."""
     check_every: int = 50
     """Episodes per compiled call; the errors are checked after each call."""
     targets: tuple[Target, ...] = ()
