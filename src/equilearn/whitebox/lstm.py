@@ -7,10 +7,10 @@ With s = [h_{t-1}, x_t] and h_0 = c_0 = 0:
     update   c_t = f * c_{t-1} + i * g                             the memory
     output   o = sigmoid(W_o s + b_o),   h_t = o * tanh(c_t)       what is shown of it
 
-Backwards the error of the memory goes on along dc_{t-1} = dc_t * f: through no matrix and no squashing function, so it
-neither vanishes nor explodes while the forget gate is open. That is what the cell was made for.
 Backwards the error of the memory goes on along dc_{t-1} = dc_t * f, through no matrix and no squashing function: it
 neither vanishes nor explodes while the forget gate is open. That is what the cell was made for.
+Legend: N sequences, T steps, U = T + 1 states, I inputs, H hidden units, S = H + I, G = 4 H. Vectors are rows; the
+gates stand side by side, in the order f, i, g, o.
 """
 
 from __future__ import annotations
