@@ -25,6 +25,7 @@ ALLOWED = {
     "runs": {"errors", "learn", "equilibrium", "economies", "report"},
     "whitebox": set(),
     "supervised": {"errors", "learn", "networks", "optimizers"},
+    "sequences": {"errors"},
     "data": {"errors", "supervised"},
     "labs": {
         "errors",
@@ -38,6 +39,7 @@ ALLOWED = {
         "runs",
         "whitebox",
         "supervised",
+        "sequences",
         "data",
     },
     "launch": {"errors", "learn"},
