@@ -2,17 +2,20 @@
 
 from equilearn.data.genz import GENZ, draw_parameters, sample
 from equilearn.data.images import FASHION, image_split, load_images, load_small
+from equilearn.data.series import Series, load_series
 from equilearn.data.tables import LEAKS, crickets, lending_club, logic, random_network_data
 
 __all__ = [
     "FASHION",
     "GENZ",
     "LEAKS",
+    "Series",
     "crickets",
     "draw_parameters",
     "image_split",
     "lending_club",
     "load_images",
+    "load_series",
     "load_small",
     "logic",
     "random_network_data",

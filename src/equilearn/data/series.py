@@ -1,0 +1,152 @@
+"""Series in time: ozone, S&P 500, weather, bitcoin, and a column of anyone's own table. Oldest value first.
+
+Known series are sorted by their times; a table of one's own must be in order. Steps at which there is no value are
+left out, and told: the values before and after them then count as neighbours.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from equilearn.data.files import locate
+from equilearn.data.reading import Sheet, decimal_mark, numbers_of, sheet_of, text_of
+from equilearn.errors import UserError
+
+
+class Known(NamedTuple):
+    """Where a series of the course is, and what it is."""
+
+    files: tuple[str, ...]
+    """The first that is there is read."""
+    columns: tuple[str, ...]
+    """The first that is there is read."""
+    times: str
+    """Column of the time; empty where there is none."""
+    form: str
+    """How times are written, as `datetime.strptime` has it."""
+    period: int | None
+    """Steps in a season."""
+    prices: bool
+    words: str
+
+
+KNOWN = {
+    "sp500": Known(("sp500/sp_und.csv.gz",), ("close",), "date", "%Y%m%d", None, True, "S&P 500, daily close"),
+    "weather": Known(
+        ("weather/jena_climate_2009_2016.csv", "weather/jena_mpi_roof_2024.csv.gz"),
+        ("t_(degc)",), "date_time", "%d.%m.%Y %H:%M:%S", 144, False, "temperature in Jena, C, every ten minutes",
+    ),
+    "bitcoin": Known(
+        ("bitcoin/coinbase.csv", "bitcoin/Coinbase_BTCUSD_1h.csv.gz"),
+        ("usd", "close"), "date", "%Y-%m-%d %I-%p", None, True, "bitcoin, US dollars",
+    ),
+}  # fmt: skip
+OZONE = "ozone/PNoz.dat"
+HINT = "it is a file of the course; put it there by hand"
+NAMES = ("ozone", *KNOWN)
+
+
+class Series(NamedTuple):
+    """A series, and what is to be known of it."""
+
+    values: Float[np.ndarray, " T"]
+    words: str
+    """What it is, in what unit, how often."""
+    period: int | None
+    """Steps in a season, where there is one."""
+    prices: bool
+    """Whether these are prices, of which returns are to be foretold."""
+    notes: str
+    """What the file had that is no step of the series, or out of order; empty where there is nothing."""
+
+
+def load_series(name: str) -> Series:
+    """Return a series of the course (`NAMES`), or of one's own: `path/to/table.csv:column`.
+
+    Raises:
+        UserError: there is no such series or column; the file is nowhere to be had, or cannot be read.
+    """
+    if name == "ozone":
+        return _ozone(locate(OZONE, hint=HINT))
+    if name in KNOWN:
+        known = KNOWN[name]
+        return _known(known, _first_of(known.files))
+    path, colon, column = name.rpartition(":")
+    if not colon or not path or not column:
+        raise UserError(f"series: there is no {name!r}; there are {', '.join(NAMES)}, or path/to/table.csv:column.")
+    return _own(Path(path), column)
+
+
+def _first_of(files: tuple[str, ...]) -> Path:
+    for file in files[:-1]:
+        try:
+            return locate(file)
+        except UserError:
+            continue
+    return locate(files[-1], hint=HINT)
+
+
+def _ozone(path: Path) -> Series:
+    """Read the course's file: year, day, ozone and sulphur dioxide, each in thousands, apart by blanks."""
+    rows = []
+    for number, line in enumerate(text_of(path).splitlines(), start=1):
+        if not line.split():
+            continue
+        try:
+            rows.append([float(field) for field in line.split()])
+        except ValueError:
+            raise UserError(f"{path}: line {number} holds something that is no number; correct it.") from None
+        if len(rows[-1]) != 4 or not np.isfinite(rows[-1]).all():
+            raise UserError(f"{path}: line {number} does not hold four numbers: year, day, ozone, sulphur dioxide.")
+    if not rows:
+        raise UserError(f"{path}: is empty; get it again.")
+    return Series(np.array(rows)[:, 2], "ozone, thousandths of the file's unit, daily", None, False, "")
+
+
+def _known(known: Known, path: Path) -> Series:
+    sheet = _sheet(path, known.columns)
+    column = next(one for one in known.columns if one in sheet.names)
+    series = _column(sheet, column, known.words)
+    if known.times not in sheet.names:
+        return series._replace(period=known.period, prices=known.prices)
+    words = sheet.column(known.times)
+    try:
+        times = pd.to_datetime(words, format=known.form).to_numpy()
+    except ValueError:
+        return series._replace(period=known.period, prices=known.prices)
+    order = np.argsort(times, kind="stable")
+    forwards = np.diff(times).astype(float)
+    strays = min(int((forwards < 0).sum()), int((forwards > 0).sum()))
+    said = f"{path}: {strays} rows are not where their time belongs; sorted by `{known.times}`." if strays else ""
+    notes = " ".join(filter(None, (series.notes, said)))
+    return Series(series.values[order], known.words, known.period, known.prices, notes)
+
+
+def _own(path: Path, column: str) -> Series:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give a table as path/to/table.csv:column.")
+    sheet = _sheet(path, (column.strip().lower().replace(" ", "_"),))
+    return _column(sheet, column.strip().lower().replace(" ", "_"), f"{column} of {path.name}")
+
+
+def _sheet(path: Path, columns: tuple[str, ...]) -> Sheet:
+    for column in columns[:-1]:
+        try:
+            return sheet_of(path, column)
+        except UserError:
+            continue
+    return sheet_of(path, columns[-1])
+
+
+def _column(sheet: Sheet, column: str, words: str) -> Series:
+    values = numbers_of(sheet, column, decimal_mark(sheet.column(column), sheet.path))
+    there = np.isfinite(values)
+    sheet.keep(there.tolist(), "no value")
+    if there.sum() < 2:
+        raise UserError(f"{sheet.path}: `{column}` has fewer than two numbers; nothing can be foretold from them.")
+    return Series(values[there], words, None, False, sheet.report())
