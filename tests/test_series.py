@@ -81,11 +81,6 @@ def test_what_cannot_be_read_is_named(folder, name, content, said):
         ("ozone", "ozone/PNoz.dat", "1.996 0.2 0.3\n", "line 1 does not hold four numbers"),
         ("ozone", "ozone/PNoz.dat", "1.996 0.2 ozone 1\n", "line 1 holds something that is no number"),
         ("ozone", "ozone/PNoz.dat", " \n", "is empty"),
-        (
-            "sp500",
-            "sp500/sp_und.csv.gz",
-            "date,close\n20010102,1\n20010104,2\n20010103,3\n",
-        ),
         ("sp500", "sp500/nothing", "", "not in .* put it there by hand"),
     ],
 )
