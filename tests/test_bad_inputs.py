@@ -84,7 +84,9 @@ FLAGS = [
                                  "gradients --depth 0", "gradients --width x", "dimension --largest 0",
                                  "regression --samples 0", "regression --rate inf", "overfitting --noise nan",
                                  "approximation --samples -1", "tabular --layout 2016",
-                                 "carbon-tax --variants CMIP", "carbon-tax --draws 3", "landscape --points 0",
+                                 "carbon-tax --variants CMIP", "forecast --series ozon",
+                                 "forecast --cell gated", "forecast --hidden 0", "forecast --series {tmp}/no.csv:x",
+ "carbon-tax --draws 3", "landscape --points 0",
                                  "borrowing --limits 1",
                                  "borrowing --limits nan", "borrowing --paths 0", "mlp --seeds -1")),
 ]  # fmt: skip

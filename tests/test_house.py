@@ -25,7 +25,7 @@ ALLOWED = {
     "runs": {"errors", "learn", "equilibrium", "economies", "report"},
     "whitebox": set(),
     "supervised": {"errors", "learn", "networks", "optimizers"},
-    "sequences": {"errors"},
+    "sequences": {"errors", "learn", "networks", "optimizers"},
     "data": {"errors", "supervised"},
     "labs": {
         "errors",

@@ -13,6 +13,7 @@ from equilearn.labs.approximation import Approximation
 from equilearn.labs.borrowing import Borrowing
 from equilearn.labs.carbon_tax import CarbonTax
 from equilearn.labs.classification import Classification
+from equilearn.labs.forecast import Forecast
 from equilearn.labs.gradient_descent import GradientDescent
 from equilearn.labs.gradients import Gradients
 from equilearn.labs.landscape import Landscape
@@ -231,6 +232,29 @@ def test_the_climate_is_within_one_per_cent_of_the_exact_path():
     lab = CarbonTax()
     one = lab.parts()["CDICE, optimal"](None)
     assert 0 < one["gaps"]["scc"] < 0.01 and one["gaps"]["temperature"] < 0.01
+
+
+def test_a_law_that_no_line_fits_is_learnt_by_a_network_and_by_no_linear_forecast(tmp_path):
+    """The logistic map: each value follows from the last, by a parabola."""
+    values = [0.3]
+    for _ in range(900):
+        values.append(3.9 * values[-1] * (1 - values[-1]))
+    (tmp_path / "map.csv").write_text("n,x\n" + "".join(f"{n},{x:.9f}\n" for n, x in enumerate(values)))
+    lab = Forecast(series=f"{tmp_path / 'map.csv'}:x", history=4, cell="gru", hidden=16, epochs=40, seeds=1)
+    findings = lab.run(live=False)
+    mse, test = findings.result["mse"], findings.result["test of the difference"]["1"]
+    assert mse["GRU"][0][0] < 0.02 * min(mse["linear AR(4)"][0], mse["mean"][0], mse["persistence"][0])
+    assert test["p_value"] < 1e-3 and test["difference"] < 0
+    assert_labelled(findings)
+
+
+@pytest.mark.slow
+def test_returns_of_prices_are_not_foretold_and_the_lab_says_so(shared):
+    findings = Forecast(series="sp500", epochs=3, seeds=1).run(live=False)
+    mse = findings.result["mse"]
+    assert min(mse["zero"][0], mse["mean"][0]) < mse["persistence"][0]
+    assert findings.result["test of the difference"]["1"]["p_value"] > 0.01
+    assert "cannot be told apart" in words(findings)
 
 
 @pytest.mark.parametrize("name", LABS)

@@ -34,6 +34,7 @@ LABS = {
     "overfitting": "overfitting:Overfitting",
     "tabular": "tabular:Tabular",
     "dimension": "dimension:Dimension",
+    "forecast": "forecast:Forecast",
     "carbon-tax": "carbon_tax:CarbonTax",
     "borrowing": "borrowing:Borrowing",
 }
@@ -83,6 +84,7 @@ def run(name: str, lab: Lab, folder: Path) -> Findings:
     from equilearn.report import write_findings
     from equilearn.runs import SETTINGS, versions
 
+    lab.look()
     settings = dataclasses.asdict(lab)  # pyright: ignore[reportArgumentType]
     with writing(folder):
         if (folder / SETTINGS).exists():

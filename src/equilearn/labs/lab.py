@@ -90,6 +90,13 @@ class Lab(abc.ABC):
         """Return the lab with the settings of its long study, except those that are given."""
         return cls(**{**cls.full, **settings})
 
+    def look(self) -> None:  # noqa: B027 (nothing to look at by default)
+        """Look at the files that the settings name, before anything is written.
+
+        Raises:
+            UserError: one is missing or wrong.
+        """
+
     @abc.abstractmethod
     def parts(self) -> dict[str, Part]:
         """Return the work by name, in order."""
@@ -111,4 +118,5 @@ class Lab(abc.ABC):
         """
         from equilearn.labs.parts import do
 
+        self.look()
         return self.report(do(self, title or type(self).__name__, folder, live=live))

@@ -1,0 +1,176 @@
+"""Forecasts of a series by a recurrent network, beside what it has to beat, with the test of the difference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from equilearn.data import Series, load_series
+from equilearn.errors import UserError
+from equilearn.labs import Figures, Lab, Part
+from equilearn.learn import LearnSettings
+from equilearn.optimizers import adam
+from equilearn.report import Findings
+from equilearn.report.findings import spread
+from equilearn.report.style import COLOURS, new_figure
+from equilearn.sequences import Parts, chronological, diebold_mariano, forecast_baselines, returns
+from equilearn.sequences.forecaster import fit_forecaster
+
+NETWORK = {"simple": "simple RNN", "lstm": "LSTM", "gru": "GRU"}
+SHOWN = 200
+"""Steps of the picture."""
+
+
+class Usual(NamedTuple):
+    """How a series is usually looked at."""
+
+    every: int
+    history: int
+    horizons: tuple[int, ...]
+
+
+USUAL = {"ozone": Usual(1, 50, (1, 2)), "weather": Usual(6, 48, (6, 24)), "bitcoin": Usual(1, 24, (1,))}
+OTHERS = Usual(1, 50, (1,))
+
+
+class Forecast(Lab):
+    """A series foretold by a recurrent network: ozone, S&P 500, weather, bitcoin, or a column of your own table."""
+
+    series: str = "ozone"
+    """ozone, sp500, weather, bitcoin, or path/to/table.csv:column."""
+    every: int = 0
+    """Keep every so many-th step; 0: as is usual for the series (weather: hourly)."""
+    history: int = 0
+    """Steps that are seen; 0: as is usual for the series."""
+    horizons: tuple[int, ...] = (0,)
+    """Steps ahead; 0: as is usual for the series."""
+    cell: str = "lstm"
+    hidden: int = 64
+    """Units of the cell."""
+    epochs: int = 30
+    seeds: int = 3
+    """Random starts."""
+    seed: int = 0
+
+    seconds = 100
+    bounds: ClassVar = {"every": (0, 100_000), "history": (0, 100_000), "horizons": (0, 100_000), "hidden": (1, 4096),
+                        "seeds": (1, 100)}  # fmt: skip
+    choices: ClassVar = {"cell": tuple(NETWORK)}
+
+    def look(self) -> None:
+        """Read the series and cut it into windows once."""
+        self._windows()
+
+    def parts(self) -> dict[str, Part]:
+        """Make the baselines' forecasts, then the network's from every start."""
+        parts: dict[str, Part] = {"baselines": lambda _: self._baselines()}
+        return parts | {
+            f"start {start + 1}": lambda folder, start=start: self._network(folder, start)
+            for start in range(self.seeds)
+        }
+
+    def _usual(self) -> Usual:
+        """Return the settings with those of the series where none are given."""
+        usual = USUAL.get(self.series, OTHERS)
+        horizons = usual.horizons if self.horizons == (0,) else self.horizons
+        if 0 in horizons:
+            raise UserError("Forecast: horizons must each be at least 1.")
+        return Usual(self.every or usual.every, self.history or usual.history, horizons)
+
+    def _windows(self) -> tuple[Series, Parts]:
+        """Return the series, and its windows: of returns where it is a price."""
+        series, usual = load_series(self.series), self._usual()
+        values = series.values[:: usual.every]
+        values = returns(values) if series.prices else values
+        return series, chronological(values, history=usual.history, horizons=usual.horizons)
+
+    def _period(self, series: Series) -> int | None:
+        """Return the steps in a season, where one fits into the history."""
+        usual = self._usual()
+        period = series.period // usual.every if series.period and series.period % usual.every == 0 else None
+        return period if period and period <= usual.history else None
+
+    def _baselines(self) -> dict[str, Any]:
+        series, parts = self._windows()
+        made = forecast_baselines(parts, self._usual().horizons, period=self._period(series))
+        if series.prices:
+            made = {"zero": np.zeros(parts.test.y.shape)} | made
+        return made
+
+    def _network(self, folder: Path | None, start: int) -> dict[str, Any]:
+        """Return one network's forecasts of the test part, and the epoch they are from."""
+        series, parts = self._windows()
+        settings = LearnSettings(episodes=self.epochs, batch_size=64, check_every=1, keep_best=True)
+        fitted = fit_forecaster(
+            parts, settings, cell=self.cell, hidden=self.hidden, from_last=not series.prices,  # pyright: ignore[reportArgumentType]
+            optimizer=adam(3e-3), seed=self.seed + start, folder=folder, resume=folder is not None,
+        )  # fmt: skip
+        return {"forecast": fitted.predict(parts.test), "epoch": int(fitted.run.state.episode)}
+
+    def report(self, made: Figures) -> Findings:
+        """Return the errors, the tests and the picture."""
+        series, parts = self._windows()
+        usual, name = self._usual(), NETWORK[self.cell]
+        actual = parts.test.y
+        baselines = {one: np.array(values) for one, values in made["baselines"].items()}
+        networks = [np.array(made[f"start {start + 1}"]["forecast"]) for start in range(self.seeds)]
+        findings = Findings(
+            f"{series.words[0].upper()}{series.words[1:]}: what a network can foretell, and what it cannot."
+        )
+        if series.notes:
+            findings.text(series.notes)
+        if series.prices:
+            findings.text(
+                "Prices are foretold as returns (changes of the logarithm). A price is nearly the last one, so a "
+                "network that repeats it has a tiny error and an R2 near one, and knows nothing."
+            )
+        kept = "" if usual.every == 1 else f"One step in {usual.every} is kept. "
+        findings.text(
+            f"{kept}{usual.history} steps are seen; the target of horizon h is exactly h steps after the newest. "
+            f"{len(parts.train.y):,} windows to train on, then {len(parts.validation.y):,} to choose the epoch by, the "
+            f"last {len(actual):,} to test on."
+        )
+        errors = {one: ((values - actual) ** 2).mean(axis=0) for one, values in baselines.items()}
+        ours = np.array([((values - actual) ** 2).mean(axis=0) for values in networks])
+        findings.table(
+            f"Mean squared error on the test part; {name}: median (lowest to highest) of {self.seeds} starts",
+            ["forecast", *(f"{h} ahead" for h in usual.horizons)],
+            [[one, *(f"{value:.4g}" for value in values)] for one, values in errors.items()]
+            + [[f"{name}({self.hidden})", *(spread(column) for column in ours.T)]],
+        )
+        verdicts = {}
+        for j, h in enumerate(usual.horizons):
+            best = min(errors, key=lambda one: errors[one][j])
+            middle = int(np.argsort(ours[:, j])[len(ours) // 2])
+            test = diebold_mariano(
+                networks[middle][:, j] - actual[:, j], baselines[best][:, j] - actual[:, j], horizon=h
+            )
+            findings.text(
+                f"{h} ahead the best of the others is '{best}' ({errors[best][j]:.4g}). By Diebold and Mariano's test, "
+                f"for the middle start: {test.verdict(f'the {name}', f'{chr(39)}{best}{chr(39)}')}."
+            )
+            verdicts[str(h)] = {"best other": best, **test._asdict()}
+        _picture(findings, parts, baselines, networks[0], name, usual.horizons[-1])
+        findings.result["mse"] = {one: values.tolist() for one, values in errors.items()} | {name: ours.tolist()}
+        findings.result["horizons"] = list(usual.horizons)
+        findings.result["test of the difference"] = verdicts
+        findings.result["epochs"] = [made[f"start {start + 1}"]["epoch"] for start in range(self.seeds)]
+        return findings
+
+
+def _picture(
+    findings: Findings, parts: Parts, baselines: dict[str, np.ndarray], network: np.ndarray, name: str, horizon: int
+) -> None:
+    """Draw the end of the test part: what came, the linear forecast, the network's."""
+    figure, axis = new_figure(1, 1)
+    figure.set_size_inches(9.6, 3.6)
+    linear = next(one for one in baselines if one.startswith("linear"))
+    steps = parts.test.last[-SHOWN:] + horizon
+    axis.plot(steps, parts.test.y[-SHOWN:, -1], color="#999999", linewidth=1.2, label="what came")
+    axis.plot(steps, baselines[linear][-SHOWN:, -1], color=COLOURS[1], linewidth=1, label=linear)
+    axis.plot(steps, network[-SHOWN:, -1], color=COLOURS[0], linewidth=1, label=name)
+    axis.set(xlabel="step", ylabel="target", title=f"{horizon} step{'s' if horizon > 1 else ''} ahead")
+    axis.legend(frameon=False, ncols=3)
+    findings.figure("The end of the test part, foretold by the first start", figure)

@@ -1,0 +1,140 @@
+"""A recurrent network that foretells a series at several horizons, on the loop.
+
+Inputs and targets are standardised by the training part. Where values go on from one another (levels, not returns) the
+network learns the change from the newest value, so that it starts from persistence and has only the rest to find.
+Legend: B windows, L steps of history, C columns, H horizons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray, Scalar
+
+from equilearn.errors import DivergenceError
+from equilearn.learn import LearnSettings, Outcome, Problem, Run, key_of, learn
+from equilearn.networks import Recurrent
+from equilearn.networks.recurrent import Cell
+from equilearn.optimizers import adam
+from equilearn.sequences.windows import Parts, Windows
+
+
+class Forecaster(eqx.Module):
+    """A recurrent net over the window, and a linear layer from what it remembers at its end."""
+
+    reading: Recurrent
+    weights: Float[Array, "D H"]
+    bias: Float[Array, " H"]
+    target: int = eqx.field(static=True)
+    from_last: bool = eqx.field(static=True)
+
+    def __init__(
+        self, cell: Cell, columns: int, hidden: int, horizons: int, *, target: int, from_last: bool, key: PRNGKeyArray
+    ) -> None:
+        """Draw the weights; the last layer starts at zero."""
+        self.reading = Recurrent(cell, columns, hidden, key=key)
+        self.weights, self.bias = jnp.zeros((hidden, horizons)), jnp.zeros(horizons)
+        self.target, self.from_last = target, from_last
+
+    def __call__(self, x: Float[Array, "B L C"]) -> Float[Array, "B H"]:
+        """Return the forecasts, in standard deviations of the target."""
+        change = self.reading(x)[0][:, -1] @ self.weights + self.bias
+        return x[:, -1:, self.target] + change if self.from_last else change
+
+
+class Forecasting(Problem):
+    """Mean squared error of the forecasts; the check is that on the validation part."""
+
+    x: Float[Array, "n L C"]
+    y: Float[Array, "n H"]
+    x_validation: Float[Array, "v L C"]
+    y_validation: Float[Array, "v H"]
+
+    def generate(self, networks: Forecaster, world: Any, *, key: PRNGKeyArray) -> tuple[Any, Any]:
+        """Hand back the training windows."""
+        del networks, key
+        return (self.x, self.y), world
+
+    def loss(
+        self, networks: Forecaster, world: Any, batch: Any, *, key: PRNGKeyArray
+    ) -> tuple[Scalar, dict[str, Array]]:
+        """Return the mean squared error of a batch."""
+        del world, key
+        x, y = batch
+        return jnp.mean((networks(x) - y) ** 2), {}
+
+    def check(self, networks: Forecaster, world: Any, *, key: PRNGKeyArray) -> dict[str, Float[Array, ...]]:
+        """Return the squared error of every validation window."""
+        del world, key
+        return {"validation": jnp.mean((networks(self.x_validation) - self.y_validation) ** 2, axis=1)}
+
+
+@dataclass(frozen=True)
+class FittedForecaster:
+    """A trained network with the units of its series."""
+
+    network: Forecaster
+    center: Float[np.ndarray, " C"]
+    spread: Float[np.ndarray, " C"]
+    run: Run
+
+    def predict(self, seen: Windows) -> Float[np.ndarray, "n H"]:
+        """Return the forecasts of some windows, in the series' units."""
+        x = jnp.asarray((seen.x - self.center) / self.spread, jnp.float32)
+        made = np.asarray(eqx.filter_jit(self.network)(x), float)
+        return made * self.spread[self.network.target] + self.center[self.network.target]
+
+
+def fit_forecaster(
+    parts: Parts,
+    settings: LearnSettings,
+    *,
+    cell: Cell = "lstm",
+    hidden: int = 64,
+    target: int = 0,
+    from_last: bool = True,
+    optimizer: optax.GradientTransformation | None = None,
+    seed: int = 0,
+    **folders: Any,
+) -> FittedForecaster:
+    """Train on the training part; settings with `keep_best` or `patience` look at the validation part.
+
+    Args:
+        parts: of the series.
+        settings: of the loop; an episode is `epochs` passes over the training windows.
+        cell: "simple", "lstm" or "gru".
+        hidden: its units.
+        target: which column is foretold.
+        from_last: learn the change from the newest value, not the value itself.
+        optimizer: an Optax transformation; by default Adam.
+        seed: of the weights and the order of the windows.
+        folders: `folder` and `resume` of the loop.
+
+    Raises:
+        DivergenceError: numbers stopped being finite.
+        UserError: an argument is wrong, or the folder holds another run.
+    """
+    columns = parts.train.x.shape[2]
+    flat = parts.train.x[:, -1]  # every step of the training stretch, once
+    center, deviation = flat.mean(axis=0), flat.std(axis=0)
+    spread = np.where(deviation > 0, deviation, 1.0)
+
+    def scaled(some: Windows) -> tuple[Array, Array]:
+        y = (some.y - center[target]) / spread[target]
+        return jnp.asarray((some.x - center) / spread, jnp.float32), jnp.asarray(y, jnp.float32)
+
+    network_key, learn_key = jax.random.split(key_of(seed))
+    network = Forecaster(
+        cell, columns, hidden, parts.train.y.shape[1], target=target, from_last=from_last, key=network_key
+    )
+    problem = Forecasting(*scaled(parts.train), *scaled(parts.validation))
+    run = learn(problem, network, (), optimizer or adam(1e-3), settings, key=learn_key, title="forecast", **folders)
+    if run.outcome is Outcome.DIVERGED:
+        raise DivergenceError(f"forecast: diverged. {run.message}")
+    return FittedForecaster(run.state.networks, center, spread, run)
