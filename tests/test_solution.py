@@ -177,3 +177,31 @@ def test_a_users_model_agrees_with_the_endogenous_grid_method(model):
     exact = saver_by_time_iteration(model)(path.shock.values, cash)
     assert 0.1 < np.mean(exact == 0) < 0.9, "the limit must bind sometimes for this test to say anything"
     assert np.abs(path.savings.values - exact).max() < (5e-3 if type(model) is Saver else 5e-2)
+
+
+class InUnits(Saver):
+    """The saver's economy, counted in another unit."""
+
+    unit: float = 1.0
+
+    def initial(self, key):
+        return self.State(self.shock.initial, jnp.asarray(0.5 * self.unit))
+
+    def cash(self, state):
+        return self.gross_return * state.assets + self.unit * jnp.asarray(self.income)[state.shock]
+
+
+@pytest.mark.slow
+def test_an_economy_in_units_of_any_size_is_solved_equally_well():
+    """From the same random start the three solutions differ by rounding only, which the steps magnify."""
+    settings = replace(QUICK, episodes=300, width=32, depth=2, check_every=100)
+    found = []
+    for unit in (1e-8, 1.0, 1e8):
+        solution = eq.solve(InUnits(unit=unit), settings=settings)
+        path = solution.simulate(2000)
+        found.append((float(path.assets.mean()) / unit, solution.accuracy(2000).summary()["euler"]["mean"]))
+    tiny, plain, huge = found
+    assert plain[1] < 2e-3
+    for other in (tiny, huge):
+        assert other[0] == pytest.approx(plain[0], rel=2e-3)
+        assert other[1] == pytest.approx(plain[1], rel=0.2)
