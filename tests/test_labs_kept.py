@@ -179,7 +179,8 @@ def wrong_values():
             if isinstance(one, bool):
                 values = ["yes", 2, None]
             elif isinstance(one, int):
-                values = [-1, 10**12, 2.5, math.nan, "many", None, True] + ([0] if field.name != "seed" else [])
+                least = 0 if field.name == "seed" else kind.bounds.get(field.name, (1, 1))[0]
+                values = [-1, 10**12, 2.5, math.nan, "many", None, True] + ([0] if least > 0 else [])
             elif isinstance(one, float):
                 values = [math.nan, math.inf, -math.inf, 1e300, "much", None, True]
             else:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from equilearn.data import Series, load_series
+from equilearn.data.series import NAMES
 from equilearn.errors import UserError
 from equilearn.labs import Figures, Lab, Part
 from equilearn.learn import LearnSettings
@@ -58,6 +59,11 @@ class Forecast(Lab):
     bounds: ClassVar = {"every": (0, 100_000), "history": (0, 100_000), "horizons": (0, 100_000), "hidden": (1, 4096),
                         "seeds": (1, 100)}  # fmt: skip
     choices: ClassVar = {"cell": tuple(NETWORK)}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.series not in NAMES and ":" not in self.series:
+            raise self._wrong("series", f"must be {', '.join(NAMES)} or path/to/table.csv:column, not {self.series!r}")
 
     def look(self) -> None:
         """Read the series and cut it into windows once."""
