@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+from benchmarks.processes import first_losses
 from equilearn import cli
 from equilearn.errors import UserError
 from equilearn.learn.rollcall import address_of, come_to, wait_for_all
@@ -52,21 +53,6 @@ class Cake(Model):
     def settings(self):
         return SolveSettings(restart=0.1)
 '''
-
-
-FIRST_LOSSES = """
-import dataclasses, json, sys
-from equilearn import solve
-from equilearn.economies import find
-from equilearn.learn.devices import connect
-if sys.argv[1:]:
-    connect(sys.argv[1], 2, int(sys.argv[2]))
-for name, parameters in (("brock-mirman", {}), ("olg", {"generations": 6}), ("irbc", {})):
-    model = find(name)(**parameters)
-    small = dict(width=8, depth=1, paths=8, periods=8, batch_size=64, check_every=1, episodes=1)
-    row = solve(model, settings=dataclasses.replace(model.settings(), **small)).history[0]
-    print(json.dumps({key: value for key, value in row.items() if key.startswith("loss/")}))
-"""
 
 
 def free_port():
@@ -125,14 +111,10 @@ def test_economies_start_on_two_processes_as_they_do_on_one():
 
     The first losses agree to the order of summation: in single precision, through roots and powers.
     """
-    command, address = (sys.executable, "-c", FIRST_LOSSES), f"127.0.0.1:{free_port()}"
-    running = [start(*command), start(*command, address, "0"), start(*command, address, "1")]
-    said = [process.communicate(timeout=500) for process in running]
-    assert [process.returncode for process in running] == [0, 0, 0], [text[1][-500:] for text in said]
-    one, first, second = ([json.loads(line) for line in text.splitlines() if line.startswith("{")] for text, _ in said)
-    assert first == second and len(one) == 3
-    for alone, split in zip(one, first, strict=True):
-        assert split == pytest.approx(alone, rel=5e-4)
+    alone, first, second = first_losses(["brock-mirman", "analytic-olg", "irbc"])
+    assert first == second and len(alone) == 3
+    for one, split in zip(alone, first, strict=True):
+        assert split == pytest.approx(one, rel=5e-4)
 
 
 @pytest.mark.slow
