@@ -26,6 +26,7 @@ def put(folder, name, text):
 def test_the_courses_series_are_read_oldest_first(shared):
     ozone, sp500, weather, bitcoin = (load_series(name) for name in ("ozone", "sp500", "weather", "bitcoin"))
     assert len(ozone.values) == 2855 and ozone.values[:2].tolist() == [0.3454, 0.3090]
+    assert "days are not in the file" in ozone.notes
     assert len(sp500.values) == 4779 and sp500.values[0] == 1283.27 and sp500.prices
     assert len(weather.values) == 19_132 and weather.values[:2].tolist() == [18.76, 18.96] and weather.period == 144
     assert bitcoin.values[-1] == 8035.88 and bitcoin.values[-2] == 8051 and bitcoin.prices

@@ -105,7 +105,12 @@ def _ozone(path: Path) -> Series:
             raise UserError(f"{path}: line {number} does not hold four numbers: year, day, ozone, sulphur dioxide.")
     if not rows:
         raise UserError(f"{path}: is empty; get it again.")
-    return Series(np.array(rows)[:, 2], "ozone, thousandths of the file's unit, daily", None, False, "")
+    table = np.array(rows)
+    years, days = np.round(1000 * table[:, :2].T).astype(int)
+    dates = (years - 1970).astype("datetime64[Y]").astype("datetime64[D]") + (days - 1)
+    missing = int((dates[-1] - dates[0]).astype(int)) + 1 - len(np.unique(dates))
+    notes = f"{missing} days are not in the file: those before and after count as neighbours." if missing > 0 else ""
+    return Series(table[:, 2], "ozone divided by 1000, daily", None, False, notes)
 
 
 def _known(known: Known, path: Path) -> Series:
