@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 
+from equilearn.errors import UserError
 from equilearn.labs import LABS, find
 from equilearn.labs.approximation import Approximation
 from equilearn.labs.borrowing import Borrowing
@@ -246,6 +247,18 @@ def test_a_law_that_no_line_fits_is_learnt_by_a_network_and_by_no_linear_forecas
     assert mse["GRU"][0][0] < 0.02 * min(mse["linear AR(4)"][0], mse["mean"][0], mse["persistence"][0])
     assert test["p_value"] < 1e-3 and test["difference"] < 0
     assert_labelled(findings)
+
+
+def test_a_lab_does_not_go_on_with_a_series_that_has_changed(tmp_path):
+    table = tmp_path / "own.csv"
+    values = np.random.default_rng(0).normal(size=80).cumsum()
+    lab = Forecast(series=f"{table}:x", history=3, hidden=4, epochs=1, seeds=1)
+    for factor in (1, 2):
+        table.write_text("n,x\n" + "".join(f"{n},{factor * x:.6f}\n" for n, x in enumerate(values)))
+        if factor == 1:
+            lab.run(tmp_path / "run", live=False)
+    with pytest.raises(UserError, match="has changed since 'baselines' was done"):
+        lab.run(tmp_path / "run", live=False)
 
 
 @pytest.mark.slow

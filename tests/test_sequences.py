@@ -121,6 +121,8 @@ def test_a_better_forecast_is_found_and_named():
         (lambda: windows(RAMP[:5], history=5), "5 steps are too few"),
         (lambda: windows(RAMP, history=0), "history must be a whole number of at least 1"),
         (lambda: windows(RAMP, history=3, horizons=(0,)), "every horizon must be a whole number"),
+        (lambda: windows(RAMP, history=3, horizons=(1, 2, 1)), "given twice"),
+        (lambda: chronological(np.ones(99), history=3), "nothing to learn"),
         (lambda: windows(RAMP, history=3, horizons=()), "at least one horizon"),
         (lambda: windows(RAMP, history=3, target=1), "target must be one of the 1 columns"),
         (lambda: windows(["a", "b"], history=1), "must be numbers"),

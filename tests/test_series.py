@@ -79,6 +79,7 @@ def test_what_cannot_be_read_is_named(folder, name, content, said):
 @pytest.mark.parametrize(
     ("name", "file", "content", "said"),
     [
+        ("sp500", "sp500/sp_und.csv.gz", "date,close\n2001-01-03,2\n2001-01-02,1\n", "line 2: `date` is '2001-01-03'"),
         ("ozone", "ozone/PNoz.dat", "1.996 0.2 0.3\n", "line 1 does not hold four numbers"),
         ("ozone", "ozone/PNoz.dat", "1.996 0.2 ozone 1\n", "line 1 holds something that is no number"),
         ("ozone", "ozone/PNoz.dat", " \n", "is empty"),

@@ -120,10 +120,12 @@ def _known(known: Known, path: Path) -> Series:
     if known.times not in sheet.names:
         return series._replace(period=known.period, prices=known.prices)
     words = sheet.column(known.times)
-    try:
-        times = pd.to_datetime(words, format=known.form).to_numpy()
-    except ValueError:
-        return series._replace(period=known.period, prices=known.prices)
+    times = pd.to_datetime(words, format=known.form, errors="coerce").to_numpy()
+    if (unread := np.flatnonzero(np.isnat(times))).size:
+        raise UserError(
+            f"{path}: line {sheet.lines[unread[0]]}: `{known.times}` is {words[unread[0]][:40]!r}, not a time "
+            f"written as {known.form}; without times the order is not known."
+        )
     order = np.argsort(times, kind="stable")
     forwards = np.diff(times).astype(float)
     strays = min(int((forwards < 0).sum()), int((forwards > 0).sum()))

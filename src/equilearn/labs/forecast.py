@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -40,7 +41,8 @@ class Forecast(Lab):
     """A series foretold by a recurrent network: ozone, S&P 500, weather, bitcoin, or a column of your own table."""
 
     series: str = "ozone"
-    """ozone, sp500, weather, bitcoin, or path/to/table.csv:column."""
+    """ozone, sp500, weather, bitcoin, or path/to/table.csv:column, oldest first; that is foretold as it is, so give
+    returns where it is a price."""
     every: int = 0
     """Keep every so many-th step; 0: as is usual for the series (weather: hourly)."""
     history: int = 0
@@ -104,7 +106,7 @@ class Forecast(Lab):
         made = forecast_baselines(parts, self._usual().horizons, period=self._period(series))
         if series.prices:
             made = {"zero": np.zeros(parts.test.y.shape)} | made
-        return made
+        return {"forecasts": made, "data": _digest(parts)}
 
     def _network(self, folder: Path | None, start: int) -> dict[str, Any]:
         """Return one network's forecasts of the test part, and the epoch they are from."""
@@ -114,14 +116,20 @@ class Forecast(Lab):
             parts, settings, cell=self.cell, hidden=self.hidden, from_last=not series.prices,  # pyright: ignore[reportArgumentType]
             optimizer=adam(3e-3), seed=self.seed + start, folder=folder, resume=folder is not None,
         )  # fmt: skip
-        return {"forecast": fitted.predict(parts.test), "epoch": int(fitted.run.state.episode)}
+        return {
+            "forecast": fitted.predict(parts.test),
+            "epoch": int(fitted.run.state.episode),
+            "data": _digest(parts),
+        }
 
     def report(self, made: Figures) -> Findings:
         """Return the errors, the tests and the picture."""
         series, parts = self._windows()
         usual, name = self._usual(), NETWORK[self.cell]
         actual = parts.test.y
-        baselines = {one: np.array(values) for one, values in made["baselines"].items()}
+        if changed := [name for name in self.parts() if made[name]["data"] != _digest(parts)]:
+            raise UserError(f"Forecast: {self.series} has changed since '{changed[0]}' was done; start anew.")
+        baselines = {one: np.array(values) for one, values in made["baselines"]["forecasts"].items()}
         networks = [np.array(made[f"start {start + 1}"]["forecast"]) for start in range(self.seeds)]
         findings = Findings(
             f"{series.words[0].upper()}{series.words[1:]}: what a network can foretell, and what it cannot."
@@ -165,6 +173,14 @@ class Forecast(Lab):
         findings.result["test of the difference"] = verdicts
         findings.result["epochs"] = [made[f"start {start + 1}"]["epoch"] for start in range(self.seeds)]
         return findings
+
+
+def _digest(parts: Parts) -> str:
+    """Return by what the data are known again: a lab must not go on with others."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.x.tobytes() + part.y.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _picture(

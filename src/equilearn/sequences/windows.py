@@ -100,6 +100,10 @@ def chronological(
         if not inside.any():
             raise UserError(f"chronological: the {name} part has no window; give a longer series, or other shares.")
         parts.append(Windows(*(field[inside] for field in all_)))
+    if np.ptp(parts[0].y) == 0:
+        raise UserError(
+            f"chronological: the target is {parts[0].y[0, 0]:g} in the whole training part: nothing to learn."
+        )
     return Parts(*parts)
 
 
@@ -143,4 +147,6 @@ def _horizons(horizons: Any) -> list[int]:
         raise UserError("windows: give at least one horizon.")
     for one in listed:
         _whole("every horizon", one, 1)
+    if len(set(listed)) < len(listed):
+        raise UserError(f"windows: a horizon is given twice in {', '.join(map(str, listed))}.")
     return listed
