@@ -16,7 +16,7 @@ from equilearn.learn import LearnSettings, Outcome, Problem, Target, key_of, lea
 from equilearn.learn.checkpoint import load_tree, read_header
 from equilearn.learn.driver import BEST, LAST
 from equilearn.learn.recording import read_metrics
-from equilearn.optimizers import adam, constant
+from equilearn.optimizers import adam, constant, soap
 
 
 class Regression(Problem):
@@ -244,7 +244,8 @@ def test_the_number_of_episodes_is_exact():
     assert run.history[-1]["step"] == 123 * 4
 
 
-def test_the_program_is_compiled_once():
+@pytest.mark.parametrize("make", [adam, soap], ids=["adam", "soap"])
+def test_the_program_is_compiled_once_for_all_its_calls_and_seeds(make):
     traces = []
 
     class Counting(Regression):
@@ -254,11 +255,15 @@ def test_the_program_is_compiled_once():
 
     base = regression()
     problem = Counting(base.x, base.y, base.held_x, base.held_y)
-    learn(problem, jnp.zeros(3), (), adam(), replace(SETTINGS, episodes=51), key=key_of(0))
-    once = len(traces)
-    traces.clear()
-    learn(problem, jnp.zeros(3), (), adam(), replace(SETTINGS, episodes=1000), key=key_of(0))
-    assert len(traces) == once, "more calls must not trace the loss more often"
+
+    def run(episodes, seed=0):
+        traces.clear()
+        learn(problem, jnp.zeros(3), (), make(), replace(SETTINGS, episodes=episodes), key=key_of(seed))
+        return len(traces)
+
+    once = run(51)
+    assert once and run(1000) == once, "more calls must not trace the loss more often"
+    assert run(1000, seed=1) == 0, "another seed is the same program"
 
 
 def test_a_target_without_its_error_is_named():

@@ -223,6 +223,7 @@ def _refresh(one: Axes, gradient: Array, count: Array, decay: float, every: int)
     return one._replace(second=second, left_basis=left, right_basis=right)
 
 
+@functools.lru_cache
 def soap(
     learning_rate: float = 3e-3,
     *,
