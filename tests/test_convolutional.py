@@ -14,7 +14,6 @@ from equilearn.networks.convolutional import (
     average_pool,
     follow,
     max_pool,
-    spread_out,
     squash,
 )
 from equilearn.whitebox import convolution as whitebox
@@ -51,7 +50,6 @@ def test_a_transposed_convolution_is_equinoxs(size, stride, margin):
     expected = jnp.transpose(jax.vmap(theirs)(jnp.transpose(X, (0, 3, 1, 2))), (0, 2, 3, 1))
     assert conv(X).shape == expected.shape
     close(conv(X), expected)
-    assert spread_out(X, 1).shape == X.shape
 
 
 def test_convolution_and_pools_are_those_of_the_white_box():

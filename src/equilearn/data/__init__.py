@@ -2,6 +2,7 @@
 
 from equilearn.data.genz import GENZ, draw_parameters, sample
 from equilearn.data.images import FASHION, image_split, load_images, load_small
+from equilearn.data.pictures import drawn_digit, picture_folder, read_picture
 from equilearn.data.series import Series, load_series
 from equilearn.data.tables import LEAKS, crickets, lending_club, logic, random_network_data
 
@@ -12,12 +13,15 @@ __all__ = [
     "Series",
     "crickets",
     "draw_parameters",
+    "drawn_digit",
     "image_split",
     "lending_club",
     "load_images",
     "load_series",
     "load_small",
     "logic",
+    "picture_folder",
     "random_network_data",
+    "read_picture",
     "sample",
 ]

@@ -35,6 +35,9 @@ LABS = {
     "tabular": "tabular:Tabular",
     "dimension": "dimension:Dimension",
     "forecast": "forecast:Forecast",
+    "images": "images:Images",
+    "ball": "ball:Ball",
+    "gan": "gan:GAN",
     "carbon-tax": "carbon_tax:CarbonTax",
     "borrowing": "borrowing:Borrowing",
 }

@@ -83,4 +83,4 @@ def score(targets: tuple[Target, ...], summaries: Mapping[str, Mapping[str, floa
     if targets:
         return max(target.ratio(summaries[target.error]) for target in targets)
     means = [(-1 if is_score(one) else 1) * one["mean"] for one in summaries.values() if "mean" in one]
-    return sum(means)
+    return float(sum(means))

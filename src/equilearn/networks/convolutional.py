@@ -40,11 +40,12 @@ def padded(x: Images, margin: int) -> Resized:
     return jnp.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0))) if margin else x
 
 
-def spread_out(x: Images, stride: int) -> Resized:
-    """Return the images with stride - 1 zeros between neighbours: what a transposed convolution begins with."""
-    batch, rows, columns, channels = x.shape
-    wide = jnp.zeros((batch, rows, stride, columns, stride, channels)).at[:, :, 0, :, 0].set(x)
-    return wide.reshape(batch, rows * stride, columns * stride, channels)[:, : 1 - stride or None, : 1 - stride or None]
+def overlaid(columns: Float[Array, "B r s P"], size: int, stride: int) -> Float[Array, "B R S F"]:
+    """Return the image that has the sum of all that is laid on it: the transpose of `patches`."""
+    batch, rows, columns_, width = columns.shape
+    sides = (rows - 1) * stride + size, (columns_ - 1) * stride + size
+    image = jax.ShapeDtypeStruct((batch, *sides, width // size**2), columns.dtype)
+    return jax.linear_transpose(lambda x: patches(x, size, stride), image)(columns)[0]
 
 
 def max_pool(x: Images, size: int = 2) -> Resized:
@@ -103,7 +104,10 @@ class Conv(eqx.Module):
     def __call__(self, x: Images) -> Maps:
         """Return the feature maps."""
         if self.transposed:
-            out = patches(padded(spread_out(x, self.stride), self.size - 1 - self.margin), self.size) @ self.weights
+            kernel = self.weights.reshape(self.size, self.size, x.shape[3], -1)[::-1, ::-1]
+            laid = x @ jnp.moveaxis(kernel, 2, 0).reshape(x.shape[3], -1)
+            whole = overlaid(laid, self.size, self.stride)
+            out = whole[:, self.margin : whole.shape[1] - self.margin, self.margin : whole.shape[2] - self.margin]
         else:
             out = patches(padded(x, self.margin), self.size, self.stride) @ self.weights
         return out if self.bias is None else out + self.bias
