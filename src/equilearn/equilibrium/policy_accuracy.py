@@ -1,0 +1,404 @@
+"""What `policy_error` finds, in figures and in words: errors of every policy in its own units, and the rate.
+
+Errors are estimates (exact policy less ours), with standard errors. Relative ones are in units of the mean absolute
+value of that policy over all states and components: savings of 0.01 where mean savings are 0.5 are wrong by 2 %.
+States are those of the certificate, chosen evenly; where a Markov chain visits some of its states rarely, these are
+given a place all the same, and all figures are weighted back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from equilearn.equilibrium.model import PolicyFunction
+from equilearn.equilibrium.policy_error import Paths, along_paths, double, draws_for, policies_at
+from equilearn.equilibrium.shocks import MarkovChain
+from equilearn.errors import first_line
+
+VECTORS = 2
+"""Random vectors for the rate: with two, an eigenvalue that is complex does not make their size swing."""
+GROUPS, PATHS = 4, 4
+"""Groups of paths from each state, and paths in each."""
+LEAST_PER_STATE = 3
+"""Places for every state of a chain that was visited, where there are enough in all."""
+SINGULAR = 1e-9
+"""Smallest singular value of A, relative to the largest, below which a direction counts as undetermined."""
+MOVES = 1e-6
+"""Change of some policy, per unit of such a direction, from which it matters."""
+VANISHED = 1e-13
+"""Products of M smaller than this, relative to the vectors, count as zero: lives end."""
+NOISY = 0.02
+"""Standard error of the rate above which one over fewer periods is preferred."""
+
+CANNOT = "The errors of the policies cannot be estimated"
+
+
+@dataclass(frozen=True)
+class PolicyAccuracy:
+    """Estimated errors of the policies, and the rate."""
+
+    policies: Mapping[str, Float[np.ndarray, "states ..."]]
+    """The policies in the states looked at."""
+    errors: Mapping[str, Float[np.ndarray, "states ..."]]
+    """Estimated exact policies less ours, in the policies' units; empty where the equations do not determine them."""
+    standard_errors: Mapping[str, Float[np.ndarray, "states ..."]]
+    """Of the estimates."""
+    weights: Float[np.ndarray, " states"]
+    """What each state stands for; they sum to one."""
+    shocks: Int[np.ndarray, " states"]
+    """The chain's state in each; empty without a chain."""
+    rate: float
+    """By what errors shrink a period from the future to the present; below one the solution is locally unique."""
+    rate_error: float
+    """Standard error of the rate."""
+    periods: int
+    """Length of the paths."""
+    paths: int
+    """Paths from each state."""
+    multipliers: tuple[str, ...] = ()
+    """Policies that price a bound and decide nothing: shown, but not judged."""
+    trouble: tuple[str, ...] = ()
+    """Why nothing can be said of the policies, in sentences; empty where something can."""
+
+    def size(self, name: str) -> float:
+        """Return the mean absolute value of a policy, the unit of its relative errors."""
+        return float(self._mean(np.abs(self.policies[name]))) or 1.0
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Return for every policy mean, 99.9th percentile and maximum of its absolute error, in its own units and
+        relative, and the mean standard error."""
+        rows = {}
+        for name, error in self.errors.items():
+            size, absolute = self.size(name), np.abs(error)
+            own = {"mean": self._mean(absolute), "99.9": self._percentile(absolute, 0.999), "max": absolute.max()}
+            own |= {"standard error": self._mean(self.standard_errors[name])}
+            own |= {f"relative {column}": figure / size for column, figure in own.items()}
+            rows[name] = {column: float(figure) for column, figure in own.items()}
+        return rows
+
+    def within(self, name: str, mean: float, p999: float) -> bool | None:
+        """Return whether a policy's relative errors are within bounds; None where noise alone may take them out.
+
+        That is so where the same figures are within the bounds once two standard errors are taken from every error.
+        """
+        absolute, noise = np.abs(self.errors[name]), 2 * self.standard_errors[name]
+
+        def met(values: Float[np.ndarray, "states ..."]) -> bool:
+            size = self.size(name)
+            return self._mean(values) <= mean * size and self._percentile(values, 0.999) <= p999 * size
+
+        return True if met(absolute) else None if met(np.maximum(absolute - noise, 0)) else False
+
+    def by_component(self, name: str) -> Float[np.ndarray, "..."]:
+        """Return the mean relative error of every component (age, country) of a policy."""
+        return np.tensordot(self.weights, np.abs(self.errors[name]), 1) / self.size(name)
+
+    def by_state(self, states: int) -> dict[str, Float[np.ndarray, " states"]]:
+        """Return the mean relative error of every policy in each state of a chain; NaN where none was looked at."""
+        means = {}
+        weight = np.bincount(self.shocks, self.weights, minlength=states)
+        for name, error in self.errors.items():
+            own = self.weights * np.abs(error).reshape(len(error), -1).mean(axis=1) / self.size(name)
+            with np.errstate(invalid="ignore"):
+                means[name] = np.bincount(self.shocks, own, minlength=states) / np.where(weight > 0, weight, np.nan)
+        return means
+
+    @property
+    def unique(self) -> bool | None:
+        """Whether the solution is the only one nearby; None where the rate is too uncertain to say."""
+        if not math.isfinite(self.rate) or self.trouble:
+            return None
+        if self.rate + 2 * self.rate_error < 1:
+            return True
+        return False if self.rate - 2 * self.rate_error >= 1 or self.rate >= 1.01 else None
+
+    @property
+    def truncated(self) -> float:
+        """What is left after the last period of the paths, relative: rate^T."""
+        return self.rate**self.periods if math.isfinite(self.rate) else math.nan
+
+    def line(self) -> str:
+        """Return the finding in a line that anyone understands."""
+        if self.trouble:
+            return self.trouble[0]
+        rate = f"rate {self.rate:.2f}" + (f" ± {2 * self.rate_error:.2f}" if self.rate_error >= 0.005 else "")
+        if self.unique is False:
+            return (
+                f"The equations do not pin the solution down ({rate}, which must be below one): there may be sunspots "
+                "(a continuum of solutions), a bound or a transversality condition may be missing, or there is no "
+                "equilibrium."
+            )
+        if self.unique is None:
+            return (
+                f"Whether the solution is locally unique cannot be told ({rate}, too near to one for its uncertainty)."
+            )
+        named = [
+            f"{name.replace('_', ' ')} within {_percent(row['relative mean'])} on average and "
+            f"{_percent(row['relative max'])} at worst{self._noise(row)}"
+            for name, row in self.summary().items()
+            if name not in self.multipliers
+        ]
+        return f"Estimated errors of the policies: {'; '.join(named)}. The solution is locally unique ({rate})."
+
+    def notes(self) -> list[str]:
+        """Return in sentences what else must be said."""
+        notes = list(self.trouble[1:])
+        if self.unique and self.truncated > 0.05:
+            notes.append(
+                f"Errors fade so slowly (rate {self.rate:.3f}) that after the {self.periods} periods followed "
+                f"{_percent(self.truncated)} of them is left: the errors of the policies may be larger than estimated."
+            )
+        return notes
+
+    def record(self) -> dict[str, Any]:
+        """Return all figures for people's scripts: `policy_errors` in `result.json`."""
+        chain = int(self.shocks.max()) + 1 if self.shocks.size else 0
+        return {
+            "summary": self.summary(),
+            "by_component": {
+                name: self.by_component(name).tolist() for name, error in self.errors.items() if error.ndim > 1
+            },
+            "by_state": {name: row.tolist() for name, row in self.by_state(chain).items()} if chain else {},
+            "rate": self.rate,
+            "rate_standard_error": self.rate_error,
+            "locally_unique": self.unique,
+            "states": len(self.weights),
+            "paths": self.paths,
+            "periods": self.periods,
+            "line": self.line(),
+            "notes": self.notes(),
+        }
+
+    def __str__(self) -> str:
+        """Return the finding and what else must be said."""
+        return "\n".join([self.line(), *self.notes()])
+
+    def _noise(self, row: Mapping[str, float]) -> str:
+        noisy = row["standard error"] > 0.5 * row["mean"] > 0
+        return f" (standard error {_percent(row['relative standard error'])})" if noisy else ""
+
+    def _mean(self, values: Float[np.ndarray, "states ..."]) -> float:
+        return float(np.mean(np.tensordot(self.weights, values, 1)))
+
+    def _percentile(self, values: Float[np.ndarray, "states ..."], share: float) -> float:
+        flat = values.reshape(len(values), -1)
+        weights = np.repeat(self.weights / flat.shape[1], flat.shape[1])
+        order = np.argsort(flat, axis=None)
+        reached = np.searchsorted(np.cumsum(weights[order]), share)
+        return float(flat.ravel()[order][min(reached, order.size - 1)])
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
+
+
+def estimate(
+    policy: PolicyFunction, states: Any, errors: Mapping[str, Float[np.ndarray, "..."]], *, seed: int = 0
+) -> PolicyAccuracy:
+    """Return the estimated errors of a solution's policies.
+
+    Args:
+        policy: the solution's policy function.
+        states: those that the certificate looked at, one leading axis, in NumPy.
+        errors: the errors of the equations there, by which those are told apart that hold by construction.
+        seed: of the paths.
+    """
+    with jax.enable_x64(True):
+        first = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), states)
+        raw, sets = jax.eval_shape(policy.raw, first).shape[0], policy.model.policies(first)
+    number, groups, periods = sizes(raw)
+    chain = isinstance(policy.model.shock, MarkovChain)
+    chosen, weights = spread(np.asarray(states.shock) if chain else None, len(jax.tree.leaves(states)[0]), number)
+    own = jax.tree.map(lambda leaf: leaf[chosen], states)
+    nothing = PolicyAccuracy(
+        policies={},
+        errors={},
+        standard_errors={},
+        weights=weights,
+        shocks=own.shock if chain else np.zeros(0, int),
+        rate=math.nan,
+        rate_error=math.nan,
+        periods=periods,
+        paths=groups * PATHS,
+        multipliers=tuple(name for one in sets.values() for name in one.multipliers()),
+    )
+    try:
+        return _estimated(nothing, policy, own, errors, groups, np.random.default_rng(seed))
+    except Exception as error:  # equations that cannot be differentiated or be in double precision
+        return replace(nothing, trouble=(f"{CANNOT}: {type(error).__name__}: {first_line(error)}",))
+
+
+def _estimated(
+    nothing: PolicyAccuracy,
+    policy: PolicyFunction,
+    states: Any,
+    errors: Mapping[str, Float[np.ndarray, "..."]],
+    groups: int,
+    generator: np.random.Generator,
+) -> PolicyAccuracy:
+    periods, weights = nothing.periods, nothing.weights
+    ends = tuple(sorted({max(periods // part, 1) for part in (8, 4, 2, 1)}))
+    draws = draws_for(len(weights), periods, groups, PATHS, generator)
+    with jax.enable_x64(True):
+        policy, states = double(policy), double(jax.tree.map(jnp.asarray, states))
+        raw = jax.eval_shape(policy.raw, jax.tree.map(lambda leaf: leaf[0], states)).shape[0]
+        kept, names = _kept(errors, raw)
+        vectors = generator.standard_normal((VECTORS, raw))
+        found = along_paths(policy, states, kept, ends, jnp.asarray(draws), jnp.asarray(vectors))
+        found = jax.tree.map(np.asarray, found)
+        values = jax.tree.map(np.asarray, policies_at(policy, states, jnp.asarray(_moves(found.move))))._asdict()
+        trouble = _trouble(policy, states, found, names)
+    if not trouble and not np.isfinite(found.move).all():
+        trouble = (f"{CANNOT}: on some path from the states, a derivative of the equations is not a finite number.",)
+    rate, rate_error = rate_of(found.products, ends, weights, float(np.sum(vectors**2) ** 0.5))
+    estimates = {} if trouble else {name: value[:, 1] - value[:, 0] for name, value in values.items()}
+    return replace(
+        nothing,
+        policies={name: value[:, 0] for name, value in values.items()},
+        errors=estimates,
+        standard_errors={name: _jackknife(values[name][:, 2:]) for name in estimates},
+        rate=rate,
+        rate_error=rate_error,
+        trouble=trouble,
+    )
+
+
+def sizes(raw: int) -> tuple[int, int, int]:
+    """Return numbers of states, of groups of paths from each, and of periods: fewer the more derivatives there are."""
+    if raw <= 10:
+        return 64, GROUPS, 200
+    return (24, GROUPS // 2, 64) if raw <= 30 else (12, GROUPS // 2, 48)
+
+
+def spread(
+    shocks: Int[np.ndarray, " all"] | None, total: int, number: int
+) -> tuple[Int[np.ndarray, " states"], Float[np.ndarray, " states"]]:
+    """Return which of all states are looked at, evenly, and the weight of each; no state of a chain is left out."""
+    number = min(number, total)
+    if shocks is None:
+        return np.linspace(0, total - 1, number).astype(int), np.full(number, 1 / number)
+    kinds, counts = np.unique(shocks, return_counts=True)
+    least = min(LEAST_PER_STATE, max(number // len(kinds), 1))
+    places = np.minimum(counts, np.maximum(np.round(number * counts / total).astype(int), least))
+    chosen, weights = [], []
+    for kind, count, place in zip(kinds, counts, places, strict=True):
+        here = np.flatnonzero(shocks == kind)
+        chosen.append(here[np.linspace(0, count - 1, place).astype(int)])
+        weights.append(np.full(place, count / total / place))
+    return np.concatenate(chosen), np.concatenate(weights)
+
+
+def rate_of(
+    products: Float[np.ndarray, "states ends V m"],
+    ends: Sequence[int],
+    weights: Float[np.ndarray, " states"],
+    length: float,
+) -> tuple[float, float]:
+    """Return the rate and its standard error (jackknife over the states), from the longest paths that tell it well.
+
+    Args:
+        products: E[M_0 ... M_{T-1}] z from every state, for every T and z.
+        ends: the numbers of periods T.
+        weights: of the states.
+        length: of the vectors z together; where the products have vanished beside it, the rate is zero.
+    """
+    if not np.isfinite(products).all():
+        return math.nan, math.nan
+    whole = np.tensordot(weights, products, 1)
+    if len(weights) == 1:
+        return float((_norm(whole)[-1] / length) ** (1 / ends[-1])), math.inf
+    others = (whole - weights[:, None, None, None] * products) / (1 - weights)[:, None, None, None]
+    pairs = []
+    for k in range(len(ends) - 1):
+        if _norm(whole)[k + 1] <= VANISHED * length:
+            pairs.append((0.0, 0.0))
+            break
+        power = 1 / (ends[k + 1] - ends[k])
+        rate = float((_norm(whole)[k + 1] / _norm(whole)[k]) ** power)
+        left = (_norm(others)[:, k + 1] / _norm(others)[:, k]) ** power
+        pairs.append((rate, float(np.sqrt((len(left) - 1) / len(left) * np.sum((left - left.mean()) ** 2)))))
+    told = [pair for pair in pairs if pair[1] <= NOISY]
+    return told[-1] if told else min(pairs, key=lambda pair: pair[1], default=(math.nan, math.inf))
+
+
+def _norm(products: Float[np.ndarray, "... V m"]) -> Float[np.ndarray, "..."]:
+    return np.sqrt(np.sum(products**2, axis=(-2, -1)))
+
+
+def _moves(move: Float[np.ndarray, "S G m"]) -> Float[np.ndarray, "S 2+G m"]:
+    """Return the moves at which policies are looked at: none, the mean of all groups, and with each group left out."""
+    mean = move.mean(axis=1, keepdims=True)
+    groups = move.shape[1]
+    return np.nan_to_num(np.concatenate([0 * mean, mean, (groups * mean - move) / (groups - 1)], axis=1))
+
+
+def _jackknife(values: Float[np.ndarray, "S G ..."]) -> Float[np.ndarray, "S ..."]:
+    groups = values.shape[1]
+    return np.sqrt((groups - 1) / groups * np.sum((values - values.mean(axis=1, keepdims=True)) ** 2, axis=1))
+
+
+def _kept(errors: Mapping[str, Float[np.ndarray, "..."]], raw: int) -> tuple[tuple[int, ...], list[str]]:
+    """Return which components of the errors count, and the name of each: all but those that are exactly zero."""
+    names, zero = [], []
+    for name, values in sorted(errors.items()):
+        flat = np.asarray(values).reshape(len(values), -1)
+        names += [name] * flat.shape[1]
+        zero += np.all(flat == 0, axis=0).tolist()
+    kept = [i for i, never in enumerate(zero) if not never]
+    kept = kept if len(kept) >= raw else list(range(len(names)))
+    return tuple(kept), [names[i] for i in kept]
+
+
+def _trouble(policy: PolicyFunction, states: Any, found: Paths, names: Sequence[str]) -> tuple[str, ...]:
+    """Return in sentences which policies the equations do not determine, and which equations say nothing of today's."""
+    if not np.isfinite(found.slope).all():
+        wrong = {names[i] for i in np.flatnonzero(~np.isfinite(found.slope).all(axis=(0, 2)))}
+        return (f"{CANNOT}: the derivative of {_and(wrong)} is not finite.",)
+    left, singular, right = np.linalg.svd(found.slope)
+    small = np.zeros((len(singular), right.shape[1]), bool)
+    small[:, : singular.shape[1]] = singular <= SINGULAR * singular[:, :1]
+    small[:, singular.shape[1] :] = True
+    directions = right * small[:, :, None]
+    if not small.any():
+        return ()
+    step = 1e-3
+    values = policies_at(
+        policy, states, jnp.asarray(np.concatenate([0 * directions[:, :1], step * directions], axis=1))
+    )
+    undetermined: dict[str, None] = {}
+    matters = np.zeros(len(small))
+    for name, value in values._asdict().items():
+        value = np.asarray(value).reshape(*value.shape[:2], -1)
+        moved = np.abs(value[:, 1:] - value[:, :1]).max(axis=2) > MOVES * step * np.abs(value).mean()
+        matters = np.maximum(matters, (moved & small).any(axis=1))
+        if (moved & small).any(axis=1).mean() > 0.5:
+            undetermined[name] = None
+    if matters.mean() <= 0.5:
+        return ()
+    silent = [names[i] for i in range(len(names)) if np.abs(found.slope[:, i]).max() <= SINGULAR]
+    sentence = f"The equations do not determine {_and(undetermined)}: "
+    if silent:
+        sentence += f"{_and(dict.fromkeys(silent))} does not depend on any of today's decisions."
+    elif len(names) < found.slope.shape[2]:
+        sentence += (
+            f"there are {len(names)} equations that do not hold by construction, for {found.slope.shape[2]} numbers."
+        )
+    else:
+        k = min(singular.shape[1], right.shape[1]) - 1
+        weight = np.abs(left[:, :, k]).mean(axis=0)
+        strong = dict.fromkeys(names[i] for i in np.flatnonzero(weight > 0.3 * weight.max()))
+        sentence += f"their derivatives depend on each other (look at {_and(strong)})."
+    return (sentence,)
+
+
+def _and(names: Any) -> str:
+    listed = list(names)
+    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}" if listed else "a policy"
