@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from equilearn.equilibrium.model import PolicyFunction
+from equilearn.equilibrium.model import PolicyFunction, shock_of
 from equilearn.equilibrium.policy_error import Paths, along_paths, double, draws_for, policies_at
 from equilearn.equilibrium.shocks import MarkovChain
 from equilearn.errors import first_line
@@ -33,8 +33,6 @@ SINGULAR = 1e-9
 """Smallest singular value of A, relative to the largest, below which a direction counts as undetermined."""
 MOVES = 1e-6
 """Change of some policy, per unit of such a direction, from which it matters."""
-VANISHED = 1e-13
-"""Products of M smaller than this, relative to the vectors, count as zero: lives end."""
 NOISY = 0.02
 """Standard error of the rate above which one over fewer periods is preferred."""
 
@@ -53,7 +51,7 @@ class PolicyAccuracy:
     """Of the estimates."""
     weights: Float[np.ndarray, " states"]
     """What each state stands for; they sum to one."""
-    shocks: Int[np.ndarray, " states"]
+    shocks: Int[np.ndarray, " chained"]
     """The chain's state in each; empty without a chain."""
     rate: float
     """By what errors shrink a period from the future to the present; below one the solution is locally unique."""
@@ -249,7 +247,11 @@ def _estimated(
     draws = draws_for(len(weights), periods, groups, PATHS, generator)
     with jax.enable_x64(True):
         policy, states = double(policy), double(jax.tree.map(jnp.asarray, states))
-        raw = jax.eval_shape(policy.raw, jax.tree.map(lambda leaf: leaf[0], states)).shape[0]
+        first = jax.tree.map(lambda leaf: leaf[0], states)
+        if jnp.min(policy.model.process(first).nodes(shock_of(first))[1]) < 0:
+            reason = "the quadrature rule of the shock has negative weights, which are no probabilities; take another"
+            return replace(nothing, trouble=(f"{CANNOT}: {reason}.",))
+        raw = jax.eval_shape(policy.raw, first).shape[0]
         kept, names = _kept(errors, raw)
         vectors = generator.standard_normal((VECTORS, raw))
         found = along_paths(policy, states, kept, ends, jnp.asarray(draws), jnp.asarray(vectors))
@@ -308,7 +310,7 @@ def rate_of(
         products: E[M_0 ... M_{T-1}] z from every state, for every T and z.
         ends: the numbers of periods T.
         weights: of the states.
-        length: of the vectors z together; where the products have vanished beside it, the rate is zero.
+        length: of the vectors z together.
     """
     if not np.isfinite(products).all():
         return math.nan, math.nan
@@ -316,17 +318,18 @@ def rate_of(
     if len(weights) == 1:
         return float((_norm(whole)[-1] / length) ** (1 / ends[-1])), math.inf
     others = (whole - weights[:, None, None, None] * products) / (1 - weights)[:, None, None, None]
+    starts, sizes, others = (0, *ends), np.append(length, _norm(whole)), _norm(others)
     pairs = []
-    for k in range(len(ends) - 1):
-        if _norm(whole)[k + 1] <= VANISHED * length:
+    for k in range(1, len(starts)):
+        if sizes[k] == 0:  # lives end
             pairs.append((0.0, 0.0))
             break
-        power = 1 / (ends[k + 1] - ends[k])
-        rate = float((_norm(whole)[k + 1] / _norm(whole)[k]) ** power)
-        left = (_norm(others)[:, k + 1] / _norm(others)[:, k]) ** power
-        pairs.append((rate, float(np.sqrt((len(left) - 1) / len(left) * np.sum((left - left.mean()) ** 2)))))
+        power = 1 / (starts[k] - starts[k - 1])
+        left = (others[:, k - 1] / (others[:, k - 2] if k > 1 else length)) ** power
+        error = np.sqrt((len(left) - 1) / len(left) * np.sum((left - left.mean()) ** 2))
+        pairs.append((float((sizes[k] / sizes[k - 1]) ** power), float(error)))
     told = [pair for pair in pairs if pair[1] <= NOISY]
-    return told[-1] if told else min(pairs, key=lambda pair: pair[1], default=(math.nan, math.inf))
+    return told[-1] if told else min(pairs, key=lambda pair: pair[1])
 
 
 def _norm(products: Float[np.ndarray, "... V m"]) -> Float[np.ndarray, "..."]:

@@ -8,9 +8,9 @@ solution r + e makes F zero everywhere. To first order in the function e,
     A   = dF/dr today, where tomorrow's policy stays the same function (x'_i moves with today's decision)
     B_i = dF/d(tomorrow's r at node i)
 
-so that, where node i is drawn with probability q_i (its weight; the absolute weight where some are negative),
+so that, where node i is drawn with its weight as the probability,
 
-    e(x) = s(x) + E[M e(x')],   s = -A^-1 F,   M = -A^-1 B_i / q_i
+    e(x) = s(x) + E[M e(x')],   s = -A^-1 F,   M = -A^-1 B_i / w_i
     e(x_0) = E sum_t M_0 M_1 ... M_{t-1} s(x_t) .
 
 Along a drawn path of T periods this is a recursion backward with vectors, e_t = s_t + M_t e_{t+1} from e_T = 0; A comes
@@ -134,7 +134,7 @@ def _one_path(
 
     def forward(state: Any, draw: Array) -> tuple[Any, tuple[Any, Array]]:
         values, weights = model.process(state).nodes(shock_of(state))
-        reached = jnp.cumsum(jnp.abs(weights))
+        reached = jnp.cumsum(weights)
         node = jnp.minimum(jnp.sum(reached <= draw * reached[-1]), weights.size - 1)
         following = model.transition(state, policy(state), values[node])
         return jax.tree.map(lambda new, old: new.astype(old.dtype), following, state), (state, node)
@@ -143,7 +143,7 @@ def _one_path(
         state, node, begins = period
         later = carry[0]
         weights = model.process(state).nodes(shock_of(state))[1]
-        chance = jnp.abs(weights[node]) / jnp.sum(jnp.abs(weights))
+        chance = weights[node] / jnp.sum(weights)
         ours = jnp.where(begins[:, None, None], vectors, later[1:].reshape(-1, *vectors.shape))
         later = jnp.concatenate([later[:1], ours.reshape(-1, zero.size)])
         still = jnp.zeros((weights.size, zero.size))
