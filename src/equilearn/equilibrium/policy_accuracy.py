@@ -27,8 +27,8 @@ VECTORS = 2
 """Random vectors for the rate: with two, an eigenvalue that is complex does not make their size swing."""
 GROUPS, PATHS = 4, 4
 """Groups of paths from each state, and paths in each."""
-LEAST_PER_STATE = 3
-"""Places for every state of a chain that was visited, where there are enough in all."""
+LEAST_SHARE = 16
+"""Every state of a chain that was visited gets at least one place in so many, and two where there are enough."""
 SINGULAR = 1e-9
 """Smallest singular value of A, relative to the largest, below which a direction counts as undetermined."""
 MOVES = 1e-6
@@ -277,7 +277,7 @@ def sizes(raw: int) -> tuple[int, int, int]:
     """Return numbers of states, of groups of paths from each, and of periods: fewer the more derivatives there are."""
     if raw <= 10:
         return 64, GROUPS, 200
-    return (24, GROUPS // 2, 64) if raw <= 30 else (12, GROUPS // 2, 48)
+    return (24, GROUPS // 2, 64) if raw <= 30 else (10, GROUPS // 2, 40)
 
 
 def spread(
@@ -288,7 +288,7 @@ def spread(
     if shocks is None:
         return np.linspace(0, total - 1, number).astype(int), np.full(number, 1 / number)
     kinds, counts = np.unique(shocks, return_counts=True)
-    least = min(LEAST_PER_STATE, max(number // len(kinds), 1))
+    least = min(max(number // LEAST_SHARE, 2), max(number // len(kinds), 1))
     places = np.minimum(counts, np.maximum(np.round(number * counts / total).astype(int), least))
     chosen, weights = [], []
     for kind, count, place in zip(kinds, counts, places, strict=True):
