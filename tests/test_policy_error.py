@@ -14,8 +14,8 @@ from equilearn.economies.analytic_olg import AnalyticOLG
 from equilearn.economies.brock_mirman import BrockMirman
 from equilearn.economies.growth import Growth
 from equilearn.economies.olg import OLG
-from equilearn.equilibrium.policy_accuracy import estimate, sizes, spread
 from equilearn.equilibrium.policy_error import along_paths, double, draws_for
+from equilearn.equilibrium.policy_estimate import estimate, sizes, spread
 from equilearn.equilibrium.solution import fresh_policy
 from equilearn.report import judge
 

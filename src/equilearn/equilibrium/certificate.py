@@ -26,7 +26,8 @@ from jaxtyping import PRNGKeyArray
 from equilearn.equilibrium.accuracy import Accuracy, Part, part_on
 from equilearn.equilibrium.coverage import forgets, long_run
 from equilearn.equilibrium.model import Model, PolicyFunction
-from equilearn.equilibrium.policy_accuracy import PolicyAccuracy, estimate
+from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
+from equilearn.equilibrium.policy_estimate import estimate
 from equilearn.equilibrium.problem import flatten_path
 from equilearn.equilibrium.shocks import Deterministic, MarkovChain
 from equilearn.equilibrium.simulation import initial_states, path_after_burn_in, simulate_paths
