@@ -206,10 +206,9 @@ def _kept(errors: Mapping[str, Float[np.ndarray, "..."]], raw: int) -> tuple[tup
 
 def _trouble(policy: PolicyFunction, states: Any, found: Paths, names: Sequence[str]) -> tuple[str, ...]:
     """Return in sentences which policies the equations do not determine, and which equations say nothing of today's."""
-    if not np.isfinite(found.slope).all():
-        wrong = dict.fromkeys(
-            n for n, bad in zip(names, ~np.isfinite(found.slope).all(axis=(0, 2)), strict=True) if bad
-        )
+    bad = np.asarray(~np.isfinite(found.slope).all(axis=(0, 2)))
+    if bad.any():
+        wrong = dict.fromkeys(name for name, own in zip(names, bad.tolist(), strict=True) if own)
         return (f"{CANNOT}: the derivative of {_and(wrong)} is not finite.",)
     left, singular, right = np.linalg.svd(found.slope)
     small = np.zeros((len(singular), right.shape[1]), bool)
