@@ -240,7 +240,7 @@ def test_three_generations_with_a_binding_limit_against_time_iteration():
     model = OLG(generations=3, discount=0.8)
     accuracy = eq.solve(model, settings=replace(model.settings(), episodes=40)).accuracy()
     found, states = accuracy.policy, looked_at(accuracy)
-    exact = three_generations_by_time_iteration(model)(states.shock.astype(int), states.capital)
+    exact = three_generations_by_time_iteration(model, points=61)(states.shock.astype(int), states.capital)
     for age in (0, 1):
         agree(found.errors["savings"][:, age], (exact - found.policies["savings"])[:, age], correlation=0.98)
     binds = (exact[:, 0] == 0) & (found.policies["savings"][:, 0] == 0)
