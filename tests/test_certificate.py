@@ -396,7 +396,7 @@ def test_a_hook_that_fails_at_the_end_costs_its_figures_only(tmp_path):
     page = (folder / "report.html").read_text()
     said = "Awkward.figures failed: KeyError"
     assert any(said in line for line in result["failures"]) and said in page
-    assert page.count("data:image/png") == 3, "training, errors and simulation are there"
+    assert page.count("data:image/png") == 4, "training, errors, errors by state and simulation are there"
     written = json.loads((folder / "result.json").read_text())
     assert set(written["accuracy"]) == {"a/b/c"} and written["failures"] == result["failures"]
     assert written["verdict"]["accurate"] is False

@@ -300,7 +300,9 @@ def _report(solution: Any, result: dict[str, Any], folder: Path) -> int:
         f"{solution.seconds:.1f} s of learning"
     )
     print(f"Errors on {'; '.join(result['coverage']['where'])}:")
-    print("\n".join([table(result["accuracy"]), *result["notes"], *result.get("failures", [])]))
+    policies = result["policy_errors"] or {"line": "", "notes": []}
+    lines = [table(result["accuracy"]), policies["line"], *policies["notes"], *result["notes"]]
+    print("\n".join([*(line for line in lines if line), *result.get("failures", [])]))
     print(result["verdict"]["words"])
     print(f"Report: {folder / 'report.html'}")
     return code

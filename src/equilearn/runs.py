@@ -164,6 +164,7 @@ def finish(problem: str, solution: Solution, folder: Path) -> tuple[Solution, di
         "gradient_steps": solution.gradient_steps,
         "accuracy": accuracy.summary(),
         "outside": accuracy.outside,
+        "policy_errors": None if accuracy.policy is None else accuracy.policy.record(),
         "coverage": accuracy.coverage(),
         "notes": accuracy.notes(),
         "verdict": asdict(verdict),

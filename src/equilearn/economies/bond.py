@@ -72,6 +72,10 @@ class Portfolio(FeasibleSet):
         """Return the names of the five policies."""
         return ("savings", "bonds", "capital_multiplier", "collateral_multiplier", "bond_price")
 
+    def multipliers(self) -> tuple[str, ...]:
+        """Return the names of the multipliers of both constraints."""
+        return ("capital_multiplier", "collateral_multiplier")
+
     def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
         """Return feasible portfolios, whose bonds sum to zero."""
         n = self.cash.shape[0]

@@ -7,6 +7,7 @@ from equilearn.equilibrium.foresight import perfect_foresight
 from equilearn.equilibrium.given import OutsideWarning
 from equilearn.equilibrium.loading import load_solution
 from equilearn.equilibrium.model import Expect, Model, PolicyFunction
+from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.quadrature import GaussHermite, Monomial, QuasiMonteCarlo
 from equilearn.equilibrium.sets import Complement, FeasibleSet, HalfLine, Interval, Real, Simplex
 from equilearn.equilibrium.settings import SolveSettings
@@ -30,6 +31,7 @@ __all__ = [
     "Model",
     "Monomial",
     "OutsideWarning",
+    "PolicyAccuracy",
     "PolicyFunction",
     "QuasiMonteCarlo",
     "ReLoBRaLo",

@@ -9,7 +9,8 @@ chain that were not visited, periods far outside what was learnt, bounds and cla
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from equilearn.equilibrium.model import PolicyFunction, pieces
+from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.problem import BATCH, errors_on
 from equilearn.equilibrium.shocks import MarkovChain
 
@@ -80,6 +82,16 @@ class Accuracy:
     """The long run; and the way there, where a long path does not see it again."""
     long_run: tuple[float, ...] = ()
     """Probability of each state of the chain in the long run; empty without a chain, and for given states."""
+    estimate: Callable[[], PolicyAccuracy] | None = field(default=None, repr=False, compare=False)
+    """Estimates the errors of the policies."""
+
+    @functools.cached_property
+    def policy(self) -> PolicyAccuracy | None:
+        """Estimated errors of the policies themselves, and whether the solution is locally unique.
+
+        Found when first asked for, in seconds; None where there is nothing to estimate them from.
+        """
+        return None if self.estimate is None else self.estimate()
 
     @property
     def errors(self) -> Mapping[str, Float[np.ndarray, ...]]:
@@ -170,8 +182,9 @@ class Accuracy:
         return sentences
 
     def __str__(self) -> str:
-        """Return what was looked at, the summary as a table, and what else must be said."""
-        return "\n".join([f"Errors on {self.where}:", table(self.summary()), *self.notes()])
+        """Return what was looked at, the summary as a table, what it means for the policies, and what must be said."""
+        found = [] if self.policy is None else [str(self.policy)]
+        return "\n".join([f"Errors on {self.where}:", table(self.summary()), *found, *self.notes()])
 
 
 def _begin(sentence: str) -> str:

@@ -13,6 +13,8 @@ beside it, with errors of their own.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -21,9 +23,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from equilearn.equilibrium.accuracy import Accuracy, part_on
+from equilearn.equilibrium.accuracy import Accuracy, Part, part_on
 from equilearn.equilibrium.coverage import forgets, long_run
 from equilearn.equilibrium.model import Model, PolicyFunction
+from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
+from equilearn.equilibrium.policy_estimate import estimate
 from equilearn.equilibrium.problem import flatten_path
 from equilearn.equilibrium.shocks import Deterministic, MarkovChain
 from equilearn.equilibrium.simulation import initial_states, path_after_burn_in, simulate_paths
@@ -57,12 +61,27 @@ def certify(policy: PolicyFunction, periods: int, burn_in: int, restart: float, 
         shares, whole = tuple(long_run(model.shock, shocks).tolist()), whole and forgets(model.shock, shocks)
     paths = 1 if whole and (restart > 0 or not isinstance(model, Uncertain)) else min(PATHS, periods)
     states = flatten_path(path_after_burn_in(policy, periods // paths, burn_in, paths, restart, key))
-    parts = [part_on(policy, states, _in_words(periods // paths, burn_in, paths, restart))]
+    seen, parts = [states], [part_on(policy, states, _in_words(periods // paths, burn_in, paths, restart))]
     if not whole:
         where = f"the first {FIRST} periods from the initial state, on {PATHS} paths"
         states = flatten_path(_first_periods(policy, start, jax.random.fold_in(key, 2)))
+        seen.append(states)
         parts.append(part_on(policy, states, where, f", first {FIRST} periods"))
-    return Accuracy(tuple(parts), shares)
+    return Accuracy(tuple(parts), shares, _estimate_later(policy, seen, parts))
+
+
+def certify_states(policy: PolicyFunction, states: Any) -> Accuracy:
+    """Return the certificate of a policy in given states (one leading axis)."""
+    number = jax.tree.leaves(states)[0].shape[0]
+    part = part_on(policy, states, f"{number:,} given state{'s' if number > 1 else ''}")
+    return Accuracy((part,), estimate=_estimate_later(policy, [states], [part]))
+
+
+def _estimate_later(policy: PolicyFunction, states: list[Any], parts: list[Part]) -> Callable[[], PolicyAccuracy]:
+    """Return what estimates the errors of the policies in all states looked at, when it is called."""
+    every = jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *states)
+    errors = {name: np.concatenate([part.errors[name] for part in parts]) for name in parts[0].errors}
+    return functools.partial(estimate, policy, every, errors)
 
 
 def _in_words(periods: int, burn_in: int, paths: int, restart: float) -> str:

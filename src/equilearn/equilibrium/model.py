@@ -206,9 +206,10 @@ class PolicyFunction(eqx.Module):
     scaling: Scaling
     model: Model = eqx.field(static=True)
 
-    def __call__(self, state: Any) -> Any:
-        """Return the policies in one state."""
-        return assemble(self.model, state, self.raw(state))
+    def __call__(self, state: Any, move: Float[Array, " raw"] | None = None) -> Any:
+        """Return the policies in one state, or those of raw numbers moved away from the network's."""
+        raw = self.raw(state)
+        return assemble(self.model, state, raw if move is None else raw + move)
 
     def raw(self, state: Any) -> Float[Array, " raw"]:
         """Return the network's numbers in one state, before the feasible sets."""
@@ -246,10 +247,11 @@ def pieces(model: Model, state: Any, raw: Float[Array, " raw"]) -> Iterator[tupl
         at += feasible.size
 
 
-def expectation(policy: Any, state: Any, decision: Any) -> Expect:
+def expectation(policy: Any, state: Any, decision: Any, moves: Float[Array, "nodes raw"] | None = None) -> Expect:
     """Return the conditional expectation operator in a state, given today's decision.
 
     The policy is a function of the state that knows its `model`: a `PolicyFunction`, or a plan to try a model with.
+    `moves` are added to tomorrow's raw numbers, at each node of the shock its own.
 
     It is a sum over the nodes of the shock: exact for a Markov chain, a quadrature rule for continuous shocks. What
     does not depend on next period's shock is computed once.
@@ -258,11 +260,12 @@ def expectation(policy: Any, state: Any, decision: Any) -> Expect:
     values, probabilities = model.process(state).nodes(shock_of(state))
 
     def expect(function: Callable[[Any, Any], Any]) -> PyTree[Array]:
-        def at(shock: Array) -> PyTree[Array]:
+        def at(shock: Array, *move: Array) -> PyTree[Array]:
             following = model.transition(state, decision, shock)
-            return function(following, policy(following))
+            return function(following, policy(following, *move))
 
-        return jax.tree.map(lambda leaf: jnp.tensordot(probabilities, leaf, axes=1), jax.vmap(at)(values))
+        outcomes = jax.vmap(at)(values) if moves is None else jax.vmap(at)(values, moves)
+        return jax.tree.map(lambda leaf: jnp.tensordot(probabilities, leaf, axes=1), outcomes)
 
     return expect
 

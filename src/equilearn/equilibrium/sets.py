@@ -67,6 +67,10 @@ class FeasibleSet(eqx.Module):
         """Return the names of the policies the set gives."""
         return (name,)
 
+    def multipliers(self) -> tuple[str, ...]:
+        """Return the names of those that are multipliers: they price the set's bounds and decide nothing."""
+        return ()
+
     def at_bounds(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
         """Return, by what it is in words, where a policy is held at an end that has no equation of its own.
 
@@ -217,6 +221,10 @@ class Complement(FeasibleSet):
     def names(self, name: str) -> tuple[str, ...]:
         """Return the names of the variable and of the multiplier."""
         return (name, self.multiplier)
+
+    def multipliers(self) -> tuple[str, ...]:
+        """Return the name of the multiplier."""
+        return (self.multiplier,)
 
     def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """Return the variable and its multiplier."""

@@ -17,9 +17,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray
 
-from equilearn.equilibrium.accuracy import LOST, Accuracy, part_on
+from equilearn.equilibrium.accuracy import LOST, Accuracy
 from equilearn.equilibrium.arguments import finite, seed_of, whole
-from equilearn.equilibrium.certificate import certify, starts_again
+from equilearn.equilibrium.certificate import certify, certify_states, starts_again
 from equilearn.equilibrium.encoding import encode
 from equilearn.equilibrium.fingerprint import equations_of
 from equilearn.equilibrium.given import OutsideWarning, given, warn_outside
@@ -110,6 +110,7 @@ class Solution:
 
         The states are those of one path after burn-in; where that cannot see everything (states of a chain that are
         left for ever, no shocks, uncertain parameters), those of many paths, and of their way there (`certificate.py`).
+        Its `policy` has the estimated errors of the policies themselves, and whether the solution is locally unique.
 
         Args:
             periods: states in the long run.
@@ -121,10 +122,7 @@ class Solution:
             UserError: an argument is wrong; the states are not of this model, or impossible.
         """
         if states is not None:
-            listed = _listed(*given(self.model, states, axes=2))
-            number = jax.tree.leaves(listed)[0].shape[0]
-            where = f"{number:,} given state{'s' if number > 1 else ''}"
-            return Accuracy((part_on(self.policy_function, listed, where),))
+            return certify_states(self.policy_function, _listed(*given(self.model, states, axes=2)))
         periods, burn_in, _ = _simulated(periods, burn_in, 1)
         return certify(self.policy_function, periods, burn_in, self._restart, key=_path_key(seed))
 

@@ -10,6 +10,7 @@ import xarray as xr
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from equilearn.equilibrium import Accuracy, Model
 from equilearn.report.style import COLOURS, new_figure
 
 
@@ -52,6 +53,52 @@ def error_distribution(errors: Mapping[str, Float[np.ndarray, ...]]) -> Figure |
     axis.set(xlabel="absolute error", ylabel="share of errors above", xscale="log", yscale="log")
     axis.legend(frameon=False, fontsize=8)
     return figure
+
+
+def by_component(model: Model, accuracy: Accuracy) -> dict[str, Figure]:
+    """Return, for every axis of the policies (age, country), the mean errors along it: of policies and of equations."""
+    found = accuracy.policy
+    axes: dict[tuple[str, tuple[Any, ...]], list[str]] = {}
+    for name, error in ({} if found is None else found.errors).items():
+        if error.ndim == 2 and error.shape[1] > 1:
+            axis, labels = model.coordinates().get(name, (f"component of {name}", np.arange(1, error.shape[1] + 1)))
+            axes.setdefault((axis, tuple(np.asarray(labels).tolist())), []).append(name)
+    figures = {}
+    for (axis, labels), names in axes.items():
+        figure, plot = new_figure()
+        curves = {f"{name}, estimated relative error": found.by_component(name) for name in names if found}
+        for name, values in accuracy.errors.items():
+            if values.ndim == 2 and values.shape[1] == len(labels):
+                curves[f"equation {name}"] = values.mean(axis=0, dtype=np.float64)
+        _log_curves(plot, labels, curves)
+        plot.set(xlabel=axis.replace("_", " "), ylabel="mean absolute error")
+        figures[f"Errors by {axis.replace('_', ' ')}: of the policies (estimated) and of the equations"] = figure
+    return figures
+
+
+def by_state(accuracy: Accuracy) -> Figure | None:
+    """Return the mean errors of policies and equations in every state of the chain; None without a chain."""
+    found, states = accuracy.policy, len(accuracy.long_run)
+    if found is None or not found.errors or not states:
+        return None
+    figure, plot = new_figure()
+    curves = {f"{name}, estimated relative error": row for name, row in found.by_state(states).items()}
+    curves |= {f"equation {name}": row for name, row in accuracy.mean_by_state().items()}
+    _log_curves(plot, np.arange(states), curves, marker="o")
+    plot.set(xlabel="state of the chain (the first is 0)", ylabel="mean absolute error")
+    plot.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def _log_curves(plot: Any, x: Any, curves: Mapping[str, Float[np.ndarray, " x"]], **style: Any) -> None:
+    """Draw what is above zero of each curve, equations dashed."""
+    for (name, values), colour in zip(curves.items(), COLOURS * len(curves), strict=False):
+        if np.any(values > 0):
+            line = "--" if name.startswith("equation") else "-"
+            shown = np.where(values > 0, values, np.nan)
+            plot.plot(x, shown, line, color=colour, label=name.replace("_", " "), markersize=4, **style)
+    plot.set_yscale("log")
+    plot.legend(frameon=False, fontsize=8)
 
 
 def paths(simulation: xr.Dataset, *, periods: int = 200, most: int = 6) -> Figure | None:

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from equilearn.equilibrium import Accuracy, Model, Solution
 from equilearn.equilibrium.accuracy import COLUMNS
 from equilearn.learn.files import write_atomically
-from equilearn.report.figures import error_distribution, paths, training
+from equilearn.report.figures import by_component, by_state, error_distribution, paths, training
 from equilearn.report.style import CSS, png
 from equilearn.report.verdict import Verdict
 
@@ -40,6 +40,13 @@ Euler error of 1e-3 is a mistake of one dollar in a thousand of consumption. Col
 <div class="wide"><table><tr><th>error</th>{% for column in columns %}<th>{{ column }}</th>{% endfor %}</tr>
 {% for name, row in rows %}<tr><td>{{ name }}</td>
 {% for value in row %}<td>{{ value }}</td>{% endfor %}</tr>{% endfor %}</table></div>
+{% if policies %}<h2>Errors of the policies</h2>
+<p>How far each policy is from the exact one, estimated by Newton's method along {{ paths }} simulated paths from each
+of {{ states }} states, without any reference solution: to first order, in the policy's own units, and relative to its
+mean absolute value. The standard error is that of a single estimate. {{ policy_line }}</p>
+<div class="wide"><table><tr><th>policy</th>{% for column in policy_columns %}<th>{{ column }}</th>{% endfor %}</tr>
+{% for name, row in policies %}<tr><td>{{ name }}</td>
+{% for value in row %}<td>{{ value }}</td>{% endfor %}</tr>{% endfor %}</table></div>{% endif %}
 {% if chain %}<h2>What the errors cover</h2>
 <p>How often each state of the chain was visited, beside its probability in the long run, and the mean errors there.
 {% if left %} Of {{ left }} states, those visited least.{% endif %}</p>
@@ -94,6 +101,11 @@ def _draw(solution: Solution, accuracy: Accuracy, history: list[dict[str, Any]])
         "The figure of the errors",
         lambda: {"Distribution of the errors: share of all that are larger": error_distribution(every)},
     )
+    drawing.add("The figure of errors by component", lambda: by_component(solution.model, accuracy))
+    drawing.add(
+        "The figure of errors by state of the chain",
+        lambda: {"Errors by state of the chain: of the policies (estimated) and of the equations": by_state(accuracy)},
+    )
     drawing.add(
         f"Simulating ({name}.definitions, {name}.coordinates)", lambda: simulated.append(solution.simulate()) or {}
     )
@@ -127,6 +139,22 @@ def _chain(accuracy: Accuracy) -> tuple[list[str], list[list[str]]]:
     return [*(f"visits{label}" for label in labels), *(f"mean {name}" for name in means)], rows
 
 
+def _policies(accuracy: Accuracy) -> dict[str, Any]:
+    """Return what the page says of the errors of the policies."""
+    found = accuracy.policy
+    rows = {} if found is None else found.summary()
+    if found is None or not rows:
+        return {"policies": []}
+    columns = list(next(iter(rows.values())))
+    return {
+        "policies": [(name.replace("_", " "), [_shown(row[c]) for c in columns]) for name, row in rows.items()],
+        "policy_columns": [column.replace("99.9", "99.9 %") for column in columns],
+        "policy_line": f"Rate {found.rate:.3f}, standard error {found.rate_error:.3f}.",
+        "states": len(found.weights),
+        "paths": found.paths,
+    }
+
+
 def _changed(model: Model) -> str:
     """Return which parameters a model has other than its class, in words."""
     fields = [f for f in dataclasses.fields(model) if f.name != "shock"]  # pyright: ignore[reportArgumentType]
@@ -156,7 +184,7 @@ def write_report(
         taken.add(name)
         write_atomically(folder / "figures" / f"{name}.png", image)
         embedded.append((title, base64.b64encode(image).decode(), broad))
-    by_state, chain = _chain(accuracy)
+    visits, chain = _chain(accuracy)
     described = getattr(solution.model, "model", solution.model)  # the one whose parameters are uncertain
     description = (type(described).__doc__ or "").strip().splitlines()
     page = (
@@ -173,7 +201,8 @@ def write_report(
             where=accuracy.where,
             columns=[*COLUMNS[:2], *(f"{column} %" for column in COLUMNS[2:])],
             rows=[(name, [_shown(row[c]) for c in COLUMNS]) for name, row in accuracy.summary().items()],
-            by_state=by_state,
+            **_policies(accuracy),
+            by_state=visits,
             chain=chain,
             left=len(accuracy.visits) if len(accuracy.visits) > MOST_ROWS else 0,
             figures=embedded,

@@ -1,4 +1,8 @@
-"""Whether a certificate vouches for a solution, in one line, and why."""
+"""Whether a certificate vouches for a solution, in one line, and why.
+
+It does where the equations hold, where the policies are right (their own errors, estimated), and where the solution is
+the only one nearby; small errors in the equations alone are not enough.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from equilearn.equilibrium import Accuracy, Solution
+from equilearn.equilibrium import Accuracy, PolicyAccuracy, Solution
 from equilearn.equilibrium.accuracy import LOST, TOLERATED
 from equilearn.learn import Outcome, Target
 
 TRUSTED = {"mean": 1e-3, "p999": 1e-2}
-"""Where a model asks for nothing else: bounds on every error of a solution that is called accurate."""
+"""Where a model asks for nothing else: bounds on every error of a solution that is called accurate. They are those of
+the policies' relative errors too."""
 IN_ONE_STATE = 10.0
 """In one state of the chain the mean error may be larger than its bound on all states by this factor, or as large as
 the bound on the 99.9th percentile; a rare state does not show in figures that pool all."""
@@ -42,6 +47,9 @@ def judge(solution: Solution, accuracy: Accuracy) -> Verdict:
     rows = list(_rows(accuracy, asked))
     by_state = list(_in_one_state(accuracy, rows))
     missed = [z for z, n in enumerate(accuracy.visits) if n == 0]
+    policy, doubts = accuracy.policy, []
+    if policy is not None:
+        doubts = [policy.line()] if policy.trouble or not policy.unique else list(_policies(policy))
     accurate = (
         solution.outcome is not Outcome.DIVERGED
         and all(_met(row, target) for _, row, target in rows)
@@ -52,13 +60,41 @@ def judge(solution: Solution, accuracy: Accuracy) -> Verdict:
     )
     if not accurate:
         words = "Not accurate enough: do not rely on this solution yet."
+    elif policy is not None and policy.trouble:
+        words = "Not vouched for: the equations hold, but they do not determine the policies."
+    elif policy is not None and policy.unique is False:
+        words = "Not a solution to rely on: the equations hold, but they do not pin it down."
+    elif policy is not None and policy.unique is None:
+        words = "Not vouched for: the equations hold, but whether they pin the solution down cannot be told."
+    elif any("NOT within" in doubt or "TOO MUCH" in doubt for doubt in doubts):
+        words = "Not accurate enough: the equations hold better than the policies are right."
+    elif doubts:
+        words = "Not vouched for: the equations hold, but the errors of the policies are too uncertain to judge."
     elif missed:
         states = f"{len(missed)} of {len(accuracy.visits)} states of the chain"
         words = f"Accurate where it was looked at: {states} {'was' if len(missed) == 1 else 'were'} never visited."
     else:
         words = "Accurate: the errors are small wherever the certificate looked."
     reasons = [solution.message] if solution.outcome is Outcome.DIVERGED else []
-    return Verdict(accurate, words, [*reasons, *(_in_words(*one) for one in rows), *by_state, *accuracy.notes()])
+    told = [] if policy is None else [line for line in [policy.line(), *policy.notes()] if line not in doubts]
+    reasons += [*(_in_words(*one) for one in rows), *by_state, *told, *doubts, *accuracy.notes()]
+    return Verdict(accurate and not doubts, words, reasons)
+
+
+def _policies(policy: PolicyAccuracy) -> Iterator[str]:
+    """Yield in sentences which policies are not known to be right."""
+    bounds = f"(bounds {TRUSTED['mean']:.1e} in the mean and {TRUSTED['p999']:.1e} nearly everywhere)"
+    for name, row in policy.summary().items():
+        if name in policy.multipliers:
+            continue
+        figures = f"{name}: estimated relative error {row['relative mean']:.1e} in the mean, "
+        figures += f"99.9th percentile {row['relative 99.9']:.1e}"
+        met = policy.within(name, **TRUSTED)
+        if met is None:
+            noise = f"standard error {row['relative standard error']:.1e}"
+            yield f"{figures}, {noise}: too uncertain to judge {bounds}."
+        elif not met:
+            yield f"{figures}: NOT within its bounds {bounds}."
 
 
 def _rows(accuracy: Accuracy, asked: Mapping[str, Target]) -> Iterator[tuple[str, Mapping[str, float], Target]]:

@@ -1,0 +1,175 @@
+"""What `policy_error` finds, in figures and in words: errors of every policy in its own units, and the rate.
+
+Errors are estimates (exact policy less ours), with standard errors. Relative ones are in units of the mean absolute
+value of that policy over all states and components: savings that are off by 0.01 where mean savings are 0.5 are wrong
+by 2 %. How they are estimated: `policy_estimate.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True)
+class PolicyAccuracy:
+    """Estimated errors of the policies, and the rate."""
+
+    policies: Mapping[str, Float[np.ndarray, "states ..."]]
+    """The policies in the states looked at."""
+    errors: Mapping[str, Float[np.ndarray, "states ..."]]
+    """Estimated exact policies less ours, in the policies' units; empty where the equations do not determine them."""
+    standard_errors: Mapping[str, Float[np.ndarray, "states ..."]]
+    """Of the estimates."""
+    weights: Float[np.ndarray, " states"]
+    """What each state stands for; they sum to one."""
+    shocks: Int[np.ndarray, " chained"]
+    """The chain's state in each; empty without a chain."""
+    rate: float
+    """By what errors shrink a period from the future to the present; below one the solution is locally unique."""
+    rate_error: float
+    """Standard error of the rate."""
+    periods: int
+    """Length of the paths."""
+    paths: int
+    """Paths from each state."""
+    multipliers: tuple[str, ...] = ()
+    """Policies that price a bound and decide nothing: shown, but not judged."""
+    trouble: tuple[str, ...] = ()
+    """Why nothing can be said of the policies, in sentences; empty where something can."""
+
+    def size(self, name: str) -> float:
+        """Return the mean absolute value of a policy, the unit of its relative errors."""
+        return float(self._mean(np.abs(self.policies[name]))) or 1.0
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Return for every policy mean, 99.9th percentile and maximum of its absolute error, in its own units and
+        relative, and the mean standard error."""
+        rows = {}
+        for name, error in self.errors.items():
+            size, absolute = self.size(name), np.abs(error)
+            own = {"mean": self._mean(absolute), "99.9": self._percentile(absolute, 0.999), "max": absolute.max()}
+            own |= {"standard error": self._mean(self.standard_errors[name])}
+            own |= {f"relative {column}": figure / size for column, figure in own.items()}
+            rows[name] = {column: float(figure) for column, figure in own.items()}
+        return rows
+
+    def within(self, name: str, mean: float, p999: float) -> bool | None:
+        """Return whether a policy's relative errors are within bounds; None where noise alone may take them out.
+
+        That is so where the same figures are within the bounds once two standard errors are taken from every error.
+        """
+        absolute, noise = np.abs(self.errors[name]), 2 * self.standard_errors[name]
+
+        def met(values: Float[np.ndarray, "states ..."]) -> bool:
+            size = self.size(name)
+            return self._mean(values) <= mean * size and self._percentile(values, 0.999) <= p999 * size
+
+        return True if met(absolute) else None if met(np.maximum(absolute - noise, 0)) else False
+
+    def by_component(self, name: str) -> Float[np.ndarray, "..."]:
+        """Return the mean relative error of every component (age, country) of a policy."""
+        return np.tensordot(self.weights, np.abs(self.errors[name]), 1) / self.size(name)
+
+    def by_state(self, states: int) -> dict[str, Float[np.ndarray, " states"]]:
+        """Return the mean relative error of every policy in each state of a chain; NaN where none was looked at."""
+        means = {}
+        weight = np.bincount(self.shocks, self.weights, minlength=states)
+        for name, error in self.errors.items():
+            own = self.weights * np.abs(error).reshape(len(error), -1).mean(axis=1) / self.size(name)
+            with np.errstate(invalid="ignore"):
+                means[name] = np.bincount(self.shocks, own, minlength=states) / np.where(weight > 0, weight, np.nan)
+        return means
+
+    @property
+    def unique(self) -> bool | None:
+        """Whether the solution is the only one nearby; None where the rate is too uncertain to say."""
+        if not math.isfinite(self.rate) or self.trouble:
+            return None
+        if self.rate + 2 * self.rate_error < 1:
+            return True
+        return False if self.rate - 2 * self.rate_error >= 1 or self.rate >= 1.01 else None
+
+    @property
+    def truncated(self) -> float:
+        """What is left after the last period of the paths, relative: rate^T."""
+        return self.rate**self.periods if math.isfinite(self.rate) else math.nan
+
+    def line(self) -> str:
+        """Return the finding in a line that anyone understands."""
+        if self.trouble:
+            return self.trouble[0]
+        rate = f"rate {self.rate:.2f}" + (f" ± {2 * self.rate_error:.2f}" if self.rate_error >= 0.005 else "")
+        if self.unique is False:
+            return (
+                f"The equations do not pin the solution down ({rate}, which must be below one): there may be sunspots "
+                "(a continuum of solutions), a bound or a transversality condition may be missing, or there is no "
+                "equilibrium."
+            )
+        if self.unique is None:
+            return (
+                f"Whether the solution is locally unique cannot be told ({rate}, too near to one for its uncertainty)."
+            )
+        named = [
+            f"{name.replace('_', ' ')} within {_percent(row['relative mean'])} on average and "
+            f"{_percent(row['relative max'])} at worst{self._noise(row)}"
+            for name, row in self.summary().items()
+            if name not in self.multipliers
+        ]
+        return f"Estimated errors of the policies: {'; '.join(named)}. The solution is locally unique ({rate})."
+
+    def notes(self) -> list[str]:
+        """Return in sentences what else must be said."""
+        notes = list(self.trouble[1:])
+        if self.unique and self.truncated > 0.05:
+            notes.append(
+                f"Errors fade so slowly (rate {self.rate:.3f}) that after the {self.periods} periods followed "
+                f"{_percent(self.truncated)} of them is left: the errors of the policies may be larger than estimated."
+            )
+        return notes
+
+    def record(self) -> dict[str, Any]:
+        """Return all figures for people's scripts: `policy_errors` in `result.json`."""
+        chain = int(self.shocks.max()) + 1 if self.shocks.size else 0
+        return {
+            "summary": self.summary(),
+            "by_component": {
+                name: self.by_component(name).tolist() for name, error in self.errors.items() if error.ndim > 1
+            },
+            "by_state": {name: row.tolist() for name, row in self.by_state(chain).items()} if chain else {},
+            "rate": self.rate,
+            "rate_standard_error": self.rate_error,
+            "locally_unique": self.unique,
+            "states": len(self.weights),
+            "paths": self.paths,
+            "periods": self.periods,
+            "line": self.line(),
+            "notes": self.notes(),
+        }
+
+    def __str__(self) -> str:
+        """Return the finding and what else must be said."""
+        return "\n".join([self.line(), *self.notes()])
+
+    def _noise(self, row: Mapping[str, float]) -> str:
+        noisy = row["standard error"] > 0.5 * row["mean"] > 0
+        return f" (standard error {_percent(row['relative standard error'])})" if noisy else ""
+
+    def _mean(self, values: Float[np.ndarray, "states ..."]) -> float:
+        return float(np.mean(np.tensordot(self.weights, values, 1)))
+
+    def _percentile(self, values: Float[np.ndarray, "states ..."], share: float) -> float:
+        flat = values.reshape(len(values), -1)
+        weights = np.repeat(self.weights / flat.shape[1], flat.shape[1])
+        order = np.argsort(flat, axis=None)
+        reached = np.searchsorted(np.cumsum(weights[order]), share)
+        return float(flat.ravel()[order][min(reached, order.size - 1)])
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
