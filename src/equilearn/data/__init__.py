@@ -4,6 +4,7 @@ from equilearn.data.genz import GENZ, draw_parameters, sample
 from equilearn.data.images import FASHION, image_split, load_images, load_small
 from equilearn.data.series import Series, load_series
 from equilearn.data.tables import LEAKS, crickets, lending_club, logic, random_network_data
+from equilearn.data.texts import load_reviews, load_text
 
 __all__ = [
     "FASHION",
@@ -15,8 +16,10 @@ __all__ = [
     "image_split",
     "lending_club",
     "load_images",
+    "load_reviews",
     "load_series",
     "load_small",
+    "load_text",
     "logic",
     "random_network_data",
     "sample",

@@ -35,6 +35,9 @@ LABS = {
     "tabular": "tabular:Tabular",
     "dimension": "dimension:Dimension",
     "forecast": "forecast:Forecast",
+    "text": "text:Text",
+    "translate": "translate:Translate",
+    "sentiment": "sentiment:Sentiment",
     "carbon-tax": "carbon_tax:CarbonTax",
     "borrowing": "borrowing:Borrowing",
 }
