@@ -35,9 +35,11 @@ LABS = {
     "tabular": "tabular:Tabular",
     "dimension": "dimension:Dimension",
     "forecast": "forecast:Forecast",
+    "memory": "memory:Memory",
     "text": "text:Text",
     "translate": "translate:Translate",
     "sentiment": "sentiment:Sentiment",
+    "similar": "similar:Similar",
     "carbon-tax": "carbon_tax:CarbonTax",
     "borrowing": "borrowing:Borrowing",
 }

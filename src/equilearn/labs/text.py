@@ -64,7 +64,7 @@ class Text(Lab):
     hidden: int = 256
     """Units of every layer."""
     layers: int = 1
-    passes: int = 6
+    passes: int = 5
     """Over the training part; the learning rate falls over them."""
     temperatures: tuple[float, ...] = (0.5, 0.8, 1.0)
     """Of the samples: 1 as the network believes, less is safer, more is bolder."""
@@ -72,7 +72,7 @@ class Text(Lab):
     """Random starts."""
     seed: int = 0
 
-    seconds = 280
+    seconds = 260
     bounds: ClassVar = {"vocabulary": (10, 100_000), "order": (1, 8), "hidden": (1, 4096), "layers": (1, 8),
                         "passes": (1, 1000), "temperatures": (0.01, 100), "seeds": (1, 100)}  # fmt: skip
     choices: ClassVar = {"cell": tuple(CELLS)}

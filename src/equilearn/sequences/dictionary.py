@@ -45,7 +45,7 @@ class Dictionary:
     def __call__(self, words: Sequence[str]) -> list[str]:
         """Translate; words that are not known become nothing."""
         codes = [code for code in self._from.encode(words) if code and self._comes[code]]
-        return self._to.decode(self.table[code].argmax() for code in codes)
+        return self._to.decode(int(self.table[code].argmax()) for code in codes)
 
 
 def nearest(known: Sequence[Sequence[str]], asked: Sequence[Sequence[str]]) -> Int[np.ndarray, " asked"]:

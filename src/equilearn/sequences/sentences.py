@@ -112,7 +112,7 @@ def fit_reader(
     embedded: int = 64,
     hidden: int = 32,
     epochs: int = 8,
-    batch: int = 64,
+    batch: int = 128,
     optimizer: optax.GradientTransformation | None = None,
     seed: int = 0,
     **folders: Any,
@@ -144,7 +144,7 @@ def fit_reader(
         (jnp.asarray(held.codes), jnp.asarray(held.lengths), jnp.asarray(held_labels)),
     )  # fmt: skip
     settings = LearnSettings(episodes=epochs, check_every=1, batch_size=batch, keep_best=True)
-    run = learn(problem, network, (), optimizer or adam(2e-3), settings, key=learn_key, title="sentiment", **folders)
+    run = learn(problem, network, (), optimizer or adam(3e-3), settings, key=learn_key, title="sentiment", **folders)
     if run.outcome is Outcome.DIVERGED:
         raise DivergenceError(f"sentiment: diverged. {run.message}")
     return run.state.networks, run
