@@ -24,7 +24,7 @@ class Memory(Lab):
     """Steps between the symbol and the question."""
     waves: tuple[int, ...] = (1, 5, 15)
     """Steps from the last value seen of a wave to the one that is foretold."""
-    hidden: int = 32
+    hidden: int = 16
     """Units of every cell."""
     updates: int = 300
     """Gradient steps."""
@@ -85,7 +85,7 @@ class Memory(Lab):
             f"The first gap at which the median start has less than {RECALLED:.0%} right. {said}. A new LSTM forgets "
             "within a few steps (its forget gate is sigmoid(1) = 0.73, of which little is left after 20); it must "
             "first find out that remembering pays; with a gate that is open from the start it need not. The simple "
-            "network's matrix is orthogonal here, which is why it forgets less than its reputation says."
+            "network's matrix is orthogonal at first, which neither shrinks nor stretches what it is applied to."
         )
         figure, axes = new_figure(1, 2)
         _lines(axes[0], gaps, recalled)

@@ -24,7 +24,7 @@ VALIDATION = 0.1
 PENALTIES = (0.03, 0.1, 0.3, 1.0)
 """Inverse penalties of logistic regression, of which the validation part chooses."""
 SHOWN = 6
-"""Sentences whose attention is drawn."""
+"""Sentences whose attention is drawn: half of them those most surely in favour, half those most surely not."""
 
 
 class Cut(NamedTuple):
@@ -92,7 +92,8 @@ class Sentiment(Lab):
         chances, seen = (np.asarray(one) for one in judged(network, jnp.asarray(test.codes), jnp.asarray(test.lengths)))
         made[CELLS[self.cell]] = (chances > 0.5) == (actual == 1)
         middling = np.flatnonzero((test.lengths >= 6) & (test.lengths <= 14))
-        surest = middling[np.argsort(-np.abs(chances[middling] - 0.5))[:SHOWN]]
+        ordered = middling[np.argsort(chances[middling])]
+        surest = np.unique(np.concatenate([ordered[: SHOWN // 2], ordered[-SHOWN // 2 :]]))
         shown = [
             {"words": vocabulary.decode(test.codes[i, : test.lengths[i]]), "seen": seen[i, : test.lengths[i]],
              "chance": chances[i], "label": actual[i]}

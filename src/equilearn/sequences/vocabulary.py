@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
@@ -53,7 +53,7 @@ class Vocabulary:
         """Return a sequence's codes."""
         return np.array([self.codes.get(symbol, 0) for symbol in sequence], np.int32)
 
-    def decode(self, codes: Iterable[int]) -> list[str]:
+    def decode(self, codes: Iterable[Any]) -> list[str]:
         """Return the symbols of codes."""
         return [self.symbols[int(code)] for code in codes]
 
