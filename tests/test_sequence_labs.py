@@ -48,6 +48,7 @@ def test_the_gap_at_which_a_cell_fails_is_the_first_whose_median_is_too_low():
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_every_cell_remembers_over_three_steps_and_foretells_a_wave():
     findings = Memory(gaps=(3,), waves=(1,), hidden=12, updates=250, seeds=1).run(live=False)
     assert min(one[0][0] for one in findings.result["recall"].values()) > 0.9

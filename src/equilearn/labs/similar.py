@@ -46,7 +46,7 @@ class Similar(Lab):
     """Random starts."""
     seed: int = 0
 
-    seconds = 60
+    seconds = 90
     bounds: ClassVar = {"window": (12, 1000), "pairs": (10, 1_000_000), "hidden": (1, 1024), "epochs": (1, 1000),
                         "seeds": (1, 100)}  # fmt: skip
     choices: ClassVar = {"cell": tuple(CELLS)}

@@ -85,7 +85,8 @@ def judge(task: Task, made: Any, y: Any) -> Float[Array, " B"]:
 class Remembering(Problem):
     """Cross-entropy of the symbol, or squared error of the wave, at a sequence's end."""
 
-    gap: Int[Array, ""]
+    gap: Int[Array, "..."]
+    """A number; with an axis before it where many problems stand side by side."""
     task: Task = eqx.field(static=True)
     steps: int = eqx.field(static=True)
     samples: int = eqx.field(static=True)
