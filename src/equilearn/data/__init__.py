@@ -5,6 +5,7 @@ from equilearn.data.images import FASHION, image_split, load_images, load_small
 from equilearn.data.pictures import drawn_digit, picture_folder, read_picture
 from equilearn.data.series import Series, load_series
 from equilearn.data.tables import LEAKS, crickets, lending_club, logic, random_network_data
+from equilearn.data.texts import load_reviews, load_text
 
 __all__ = [
     "FASHION",
@@ -17,8 +18,10 @@ __all__ = [
     "image_split",
     "lending_club",
     "load_images",
+    "load_reviews",
     "load_series",
     "load_small",
+    "load_text",
     "logic",
     "picture_folder",
     "random_network_data",

@@ -38,6 +38,11 @@ LABS = {
     "images": "images:Images",
     "ball": "ball:Ball",
     "gan": "gan:GAN",
+    "memory": "memory:Memory",
+    "text": "text:Text",
+    "translate": "translate:Translate",
+    "sentiment": "sentiment:Sentiment",
+    "similar": "similar:Similar",
     "carbon-tax": "carbon_tax:CarbonTax",
     "borrowing": "borrowing:Borrowing",
 }

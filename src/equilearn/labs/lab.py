@@ -35,7 +35,8 @@ class Lab(abc.ABC):
     """An exercise; subclasses are frozen dataclasses whose fields are its settings."""
 
     seconds: ClassVar[int]
-    """What the lab takes by default, measured on one core of an AMD EPYC, compilation included; at most 120."""
+    """What the lab takes by default, measured on one core of an AMD EPYC, compilation included; at most 120, or 300
+    where a language is learnt."""
     full_seconds: ClassVar[int | None] = None
     """The same with `--full`; None where there is no longer study."""
     full: ClassVar[Mapping[str, Any]] = {}
