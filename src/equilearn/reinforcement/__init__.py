@@ -1,0 +1,1 @@
+"""Reinforcement learning: environments, dynamic programming, agents."""
