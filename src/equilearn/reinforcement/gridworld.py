@@ -49,7 +49,7 @@ class Gridworld(Environment):
     goal: float = 1.0
     hole: float = -1.0
     cliff: float = -100.0
-    bonus: float = 0.1
+    bonus: float = 0.3
     shaping: float = 0.0
     """Size of the potential per step of distance; 0: no shaping."""
     discount: float = 0.95

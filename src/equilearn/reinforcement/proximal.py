@@ -45,13 +45,14 @@ class PPO(Agent):
     steps: int = 200_000
     games: int = 8
     learning_rate: float = 1e-3
+    discount: float = 0.98
     round: int = 128
     """Steps of every game in a round."""
-    epochs: int = 4
+    epochs: int = 10
     """Passes over a round's steps."""
     batch: int = 256
     """Samples of a gradient step."""
-    trace: float = 0.95
+    trace: float = 0.8
     """lambda: 0 trusts the values, 1 the returns."""
     clip: float = 0.2
     """How far the probability of an action may move, as a share, before it stops to pay."""

@@ -11,14 +11,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from equilearn.errors import UserError
 from equilearn.learn import Run, key_of, learn
-from equilearn.reinforcement.agent import Agent, returns_of
+from equilearn.learn.checkpoint import load_tree, read_header, save_tree
+from equilearn.learn.files import write_atomically
+from equilearn.reinforcement.agent import Agent, returns_of, without_exploration
+from equilearn.reinforcement.classic import CartPole, Pendulum
+from equilearn.reinforcement.deep_q import DQN
+from equilearn.reinforcement.deterministic import DDPG
 from equilearn.reinforcement.environment import Environment
+from equilearn.reinforcement.gridworld import Gridworld
+from equilearn.reinforcement.growth import Growth
+from equilearn.reinforcement.host import HostStage
+from equilearn.reinforcement.parallel_q import PQN
+from equilearn.reinforcement.proximal import PPO
 from equilearn.reinforcement.registered import find
+from equilearn.reinforcement.reinforce import Reinforce
+from equilearn.reinforcement.steering import Steering
+from equilearn.reinforcement.tabular import Tabular
+from equilearn.reinforcement.watching import animation, game
+
+AGENTS: dict[str, type[Agent]] = {one.__name__: one for one in (DQN, DDPG, PPO, PQN, Reinforce, Tabular)}
+KINDS: dict[str, type[Environment]] = {one.__name__: one for one in (CartPole, Pendulum, Gridworld, Steering, Growth)}
 
 
 @dataclass(frozen=True)
@@ -39,6 +58,61 @@ class Trained:
         """Return the undiscounted returns of whole games without exploration."""
         judge = find(self.environment, games)
         return np.asarray(returns_of(self.agent, self.networks, judge, key=key_of(seed)))
+
+
+    def save(self, path: Path | str) -> None:
+        """Write the agent to one file: settings and arrays, nothing that could be run.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        about = {"agent": type(self.agent).__name__, "settings": vars(self.agent), "environment": _named(self.environment)}
+        save_tree(Path(path), self.networks, {"kind": "agent", **about})
+
+    def watch(self, path: Path | str, *, seed: int = 2) -> None:
+        """Write a game as an animated GIF.
+
+        Raises:
+            UserError: the environment has no picture of itself, or the file cannot be written.
+        """
+        stage = find(self.environment, 1)
+        if isinstance(stage, HostStage):
+            raise UserError(f"{self.environment}: is not one of pure functions, which alone can be watched this way.")
+        states = game(stage.environment, without_exploration(self.agent, self.networks), key=key_of(seed))
+        write_atomically(Path(path), animation(stage.environment, states))
+
+
+def _named(environment: str | Environment) -> dict[str, Any] | str:
+    if isinstance(environment, str):
+        return environment
+    return {"kind": type(environment).__name__, "parameters": vars(environment)}
+
+
+def load(path: Path | str, environment: Environment | None = None) -> Trained:
+    """Return an agent from its file.
+
+    Args:
+        path: of the file.
+        environment: that it was trained on, where it is of a class of one's own.
+
+    Raises:
+        UserError: the file is none of an agent, or damaged; the environment is needed, or another one.
+    """
+    header = read_header(Path(path))
+    try:
+        kind, settings, place = AGENTS[header["agent"]], header["settings"], header["environment"]
+        agent = kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()})
+        if environment is None and not isinstance(place, str):
+            parameters = {name: tuple(v) if isinstance(v, list) else v for name, v in place["parameters"].items()}
+            environment = KINDS[place["kind"]](**parameters) if place["kind"] in KINDS else None
+            if environment is None:
+                raise UserError(f"{path}: was trained on {place['kind']}, an environment of one's own; give it.")
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f"{path}: is no agent of this version's, or damaged.") from None
+    where = environment if environment is not None else place
+    stage = find(where, 1)
+    like = eqx.filter_eval_shape(lambda: agent.networks(stage, key=jax.random.key(0)))
+    return Trained(agent, where, load_tree(Path(path), like))
 
 
 def train(
