@@ -26,6 +26,7 @@ ALLOWED = {
     "whitebox": set(),
     "supervised": {"errors", "learn", "networks", "optimizers"},
     "sequences": {"errors", "learn", "networks", "optimizers"},
+    "reinforcement": {"errors", "learn", "networks", "optimizers"},
     "data": {"errors", "supervised"},
     "labs": {
         "errors",
@@ -40,6 +41,7 @@ ALLOWED = {
         "whitebox",
         "supervised",
         "sequences",
+        "reinforcement",
         "data",
     },
     "launch": {"errors", "learn"},

@@ -35,6 +35,12 @@ LABS = {
     "tabular": "tabular:Tabular",
     "dimension": "dimension:Dimension",
     "forecast": "forecast:Forecast",
+    "gridworld": "gridworld:GridworldLab",
+    "bellman": "bellman:Bellman",
+    "cartpole": "cartpole:CartPoleLab",
+    "pendulum": "pendulum:PendulumLab",
+    "steering": "steering:SteeringLab",
+    "reward": "reward:Reward",
     "carbon-tax": "carbon_tax:CarbonTax",
     "borrowing": "borrowing:Borrowing",
 }
