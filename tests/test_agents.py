@@ -11,9 +11,19 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from equilearn.errors import UserError
-from equilearn.learn import LearnSettings, key_of, learn
+from equilearn.learn import key_of
 from equilearn.reinforcement import (
-    DDPG, DQN, PPO, PQN, CartPole, Gridworld, Pendulum, Reinforce, Steering, load, train,
+    DDPG,
+    DQN,
+    PPO,
+    PQN,
+    CartPole,
+    Gridworld,
+    Pendulum,
+    Reinforce,
+    Steering,
+    load,
+    train,
 )  # fmt: skip
 from equilearn.reinforcement.acting import CompiledStage, Experience
 from equilearn.reinforcement.deep_q import explore

@@ -102,9 +102,12 @@ class Bellman(Lab):
         findings = Findings("Bellman: the growth model of Brock and Mirman, whose solution is known, solved four ways.")
         findings.text(
             f"Of output k^{self.capital_share:g} the exact policy saves the share {self.capital_share:g} x "
-            f"{self.discount:g} = {exact:.4f}, whatever capital is. Dynamic programming iterates V(k) = max log(k^alpha - "
-            "k') + discount V(k') on a grid; the equilibrium net lowers the Euler error; Q-learning sees steps of a finite "
-            "version (19 savings rates, cells of capital); the policy gradient (DDPG) sees steps of the model itself. The "
+            f"{self.discount:g} = {exact:.4f}, whatever capital is. Dynamic programming iterates V(k) = max "
+            f"log(k^alpha - "
+            "k') + discount V(k') on a grid; the equilibrium net lowers the Euler error; Q-learning sees steps "
+            "of a finite "
+            "version (19 savings rates, cells of capital); the policy gradient (DDPG) sees steps of the model "
+            "itself. The "
             "naive saver saves nothing to speak of, or half."
         )
         rows = []
@@ -122,9 +125,12 @@ class Bellman(Lab):
         )
         q = made["Q-learning"]
         findings.text(
-            f"The grid's values are within {made['dynamic programming']['values off']:.1e} of the closed form. Q-learning's "
-            f"values are within {100 * q['values off']:.2g} % of its finite problem's exact ones, and following it loses at "
-            f"most {100 * q['lost']:.2g} % of value: a policy can look rough and lose little, since the optimum is flat."
+            f"The grid's values are within {made['dynamic programming']['values off']:.1e} of the closed form. "
+            f"Q-learning's "
+            f"values are within {100 * q['values off']:.2g} % of its finite problem's exact ones, and following "
+            f"it loses at "
+            f"most {100 * q['lost']:.2g} % of value: a policy can look rough and lose little, since the optimum "
+            f"is flat."
         )
         figure, axes = new_figure(1, 2)
         for colour, name in zip(COLOURS, self.parts(), strict=False):

@@ -26,7 +26,9 @@ GAMES = 100
 Policy = Callable[..., Array]
 
 
-def learnt(agent: Agent, environment: Environment, seed: int, folder: Path | None, *, watch: bool = False) -> dict[str, Any]:
+def learnt(
+    agent: Agent, environment: Environment, seed: int, folder: Path | None, *, watch: bool = False
+) -> dict[str, Any]:
     """Return how an agent learnt, what it reaches in the end, and a game to look at."""
     trained = train(agent, environment, seed=seed, folder=folder, resume=folder is not None, live=False)
     rows = trained.run.history if trained.run else []
@@ -91,7 +93,8 @@ def compared(
         rows.append([name, interval(means), f"{values.min():.4g}", steps])
         findings.result[f"returns of {name}"] = means.tolist()
     findings.table(
-        f"{caption}: mean return of {GAMES} new games without exploration; for agents the mean over seeds with its 95 % "
+        f"{caption}: mean return of {GAMES} new games without exploration; for agents the mean over seeds with "
+        f"its 95 % "
         "interval (Student's t)",
         ["policy", "mean return", "worst game", "steps of learning"],
         rows,
@@ -111,7 +114,9 @@ def curves(
         n = len(values)
         if n > 1:
             half = t.ppf(0.975, n - 1) * values.std(axis=0, ddof=1) / np.sqrt(n)
-            axis.fill_between(steps / 1000, values.mean(axis=0) - half, values.mean(axis=0) + half, color=colour, alpha=0.25)
+            axis.fill_between(
+                steps / 1000, values.mean(axis=0) - half, values.mean(axis=0) + half, color=colour, alpha=0.25
+            )
         axis.plot(steps / 1000, values.T, color=colour, linewidth=0.5, alpha=0.6)
         axis.plot(steps / 1000, values.mean(axis=0), color=colour, linewidth=1.8)
         for style, (other, made) in zip(("--", ":", "-."), others.items(), strict=False):

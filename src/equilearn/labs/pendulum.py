@@ -56,14 +56,21 @@ class PendulumLab(Lab):
         others = {"at random": made["chance"], "energy, then linear": made["physics"]}
         findings = Findings("Pendulum: swing up by a torque that is too weak to lift, and hold.")
         findings.text(
-            "A step costs angle^2 + 0.1 speed^2 + 0.001 torque^2; 200 steps are a game. It never ends of itself: the time "
+            "A step costs angle^2 + 0.1 speed^2 + 0.001 torque^2; 200 steps are a game. It never ends of itself: "
+            "the time "
             "limit is bootstrapped through. The controller from physics pumps energy until it is that of the upright "
             "pendulum, and is linear near the top."
         )
         compared(findings, "Pendulum", others, agents)
-        curves(findings, "Learning: returns of 20 games without exploration at every check; thin lines are seeds", others, agents)
+        curves(
+            findings,
+            "Learning: returns of 20 games without exploration at every check; thin lines are seeds",
+            others,
+            agents,
+        )
         findings.text(
-            f"The course's script reaches {min(PUBLIC)} to {max(PUBLIC)} in seven public runs (mean of the last 40 of its "
+            f"The course's script reaches {min(PUBLIC)} to {max(PUBLIC)} in seven public runs (mean of the last "
+            f"40 of its "
             "100 games, with exploration, 20,000 steps). A game's return depends mostly on where it begins, so single "
             "games scatter much more than means of 100."
         )
@@ -81,5 +88,3 @@ def _by_energy(observation: Array, *, key: PRNGKeyArray) -> Array:
     hold = -(12 * angle + 3 * turning)
     near = (jnp.abs(angle) < 0.3) & (jnp.abs(turning) < 1.5)
     return jnp.clip(jnp.where(near, hold, pump), -2, 2)[:, None]
-
-

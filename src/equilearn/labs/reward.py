@@ -44,7 +44,9 @@ class Reward(Lab):
         }
 
     def _world(self, kind: str) -> Gridworld:
-        bonus, shaping = {"goal only": (0.0, 0.0), "bonus on the way": (self.bonus, 0.0), "potential": (0.0, 0.05)}[kind]
+        bonus, shaping = {"goal only": (0.0, 0.0), "bonus on the way": (self.bonus, 0.0), "potential": (0.0, 0.05)}[
+            kind
+        ]
         return Gridworld(rows=RACE, bonus=bonus, shaping=shaping)
 
     def _learn(self, kind: str, start: int, folder: Path | None) -> dict[str, Any]:
@@ -69,10 +71,14 @@ class Reward(Lab):
         """Return what each reward makes of the agent."""
         findings = Findings("Reward: an agent does what is paid, not what was meant.")
         findings.text(
-            "A walker is to reach G. Someone adds a bonus on the way, B, to speed things up. Worth more when collected for "
-            "ever than G, it is collected for ever: the agent is not at fault, the reward is (a boat race with targets ended "
-            "the same way). A reward for coming closer that is the difference of a potential, discount phi(s') - phi(s), "
-            "cannot do that: what it pays along a circle it takes back, and the best policy stays (Ng, Harada, Russell, 1999)."
+            "A walker is to reach G. Someone adds a bonus on the way, B, to speed things up. Worth more when "
+            "collected for "
+            "ever than G, it is collected for ever: the agent is not at fault, the reward is (a boat race with "
+            "targets ended "
+            "the same way). A reward for coming closer that is the difference of a potential, discount phi(s') - "
+            "phi(s), "
+            "cannot do that: what it pays along a circle it takes back, and the best policy stays (Ng, Harada, "
+            "Russell, 1999)."
         )
         runs = {kind: [made[f"{kind} {i + 1}"] for i in range(self.seeds)] for kind in KINDS}
         start = self._world("goal only").rows

@@ -20,7 +20,7 @@ ROAD = Steering()
 
 
 class SteeringLab(Lab):
-    """Steering: choosing among few angles or many, against an angle that is a number, and the best linear controller."""
+    """Steering: choosing among few angles or many, against any angle, and the best linear controller."""
 
     angles: tuple[int, ...] = (3, 9)
     """Numbers of angles that the Q-network chooses from."""
@@ -30,7 +30,7 @@ class SteeringLab(Lab):
     """Random starts of every agent."""
     seed: int = 0
 
-    seconds = 110
+    seconds = 120
     bounds: ClassVar = {"seeds": (1, 100), "steps": (2_000, 1_000_000), "angles": (2, 1001)}
 
     def parts(self) -> dict[str, Part]:
@@ -41,7 +41,9 @@ class SteeringLab(Lab):
         }
         for count in (*dict.fromkeys(self.angles), 0):
             for start in range(self.seeds):
-                parts[f"{count} {start + 1}"] = lambda folder, count=count, start=start: self._learn(count, start, folder)
+                parts[f"{count} {start + 1}"] = lambda folder, count=count, start=start: self._learn(
+                    count, start, folder
+                )
         return parts
 
     def _learn(self, count: int, start: int, folder: Path | None) -> dict[str, Any]:
@@ -57,14 +59,22 @@ class SteeringLab(Lab):
         others = {"at random": made["chance"], "linear, by Riccati's equation": made["linear"]}
         findings = Findings("Steering: the wheels' angle is a number, not a choice.")
         findings.text(
-            "A car drives at 10 m/s along a road whose bends it sees; a step of a tenth of a second pays 1 less its squared "
-            "distance from the middle (in half widths) and a little for the angle; off the road the game ends. A Q-network "
-            "looks for the best action by trying all: with 3 angles the car wriggles, with more the choice is finer and "
-            "there is more to learn, and with two axes of 9 it would be 81. An actor that climbs its critic has no such "
-            "list. The linear controller is the best one for the linearised car, and nearly exact here."
+            "A car drives at 10 m/s along a road whose bends it sees; a step of a tenth of a second pays 1 less "
+            "its squared "
+            "distance from the middle (in half widths) and half a point for the sharpest angle, by its square; "
+            "off the road the game ends. A Q-network "
+            "looks for the best action by trying all of a list: few angles are coarse, many are more to learn, "
+            "and with "
+            "two axes of 9 it would be 81 pairs. An actor that climbs its critic needs no list. The linear "
+            "controller is the best one for the linearised car, and nearly exact here."
         )
         compared(findings, "Steering, at most 200", others, agents)
-        curves(findings, "Learning: returns of 20 games without exploration at every check; thin lines are seeds", others, agents)
+        curves(
+            findings,
+            "Learning: returns of 20 games without exploration at every check; thin lines are seeds",
+            others,
+            agents,
+        )
         figure, axis = new_figure()
         for colour, (name, seeds) in zip(COLOURS, agents.items(), strict=False):
             places = np.array(seeds[0]["game"])[:100, 0]

@@ -1,7 +1,7 @@
 """Reinforcement learning: environments, dynamic programming, and agents on the one loop.
 
-    trained = train(DQN(), "CartPole-v1", seed=0)
-    trained.returns(100).mean(), trained.save("cart.npz"), trained.watch("cart.gif")
+trained = train(DQN(), "CartPole-v1", seed=0)
+trained.returns(100).mean(), trained.save("cart.npz"), trained.watch("cart.gif")
 """
 
 from equilearn.reinforcement.agent import Agent

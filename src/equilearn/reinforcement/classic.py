@@ -1,7 +1,8 @@
 """Two classics of control, as Gymnasium's `CartPole-v1` and `Pendulum-v1` define them, as pure functions.
 
 CartPole (Barto, Sutton and Anderson, 1983): push a cart left or right so that the pole on it stays up; one point a
-step, at most 500. With x the cart's place, theta the pole's angle, F = +-10 N, masses 1 and 0.1 kg, half the pole 0.5 m,
+step, at most 500. With x the cart's place, theta the pole's angle, F = +-10 N, masses 1 and 0.1 kg, half the pole 0.5
+m,
 
     u = (F + m l theta'^2 sin theta) / M,   theta'' = (g sin theta - u cos theta) / (l (4/3 - m cos^2 theta / M))
     x'' = u - m l theta'' cos theta / M,    Euler's method with 0.02 s

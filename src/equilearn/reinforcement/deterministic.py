@@ -4,15 +4,17 @@ The action is a number, so max_a Q(s, a) cannot be looked up: a second network, 
 
     y = r + bootstrap min_i Q'_i(s', mu'(s') + e),   loss = sum_i mean (Q_i(s, a) - y)^2 - mean Q_1(s, mu(s))
 
-each player with the other one held fixed; Q' and mu' follow slowly, theta' <- theta' + rate (theta - theta'). Plain DDPG has
-one critic and e = 0. The remedies, each a setting: `critics = 2` (the lower of two values, against overestimation),
-`smoothing` (e normal, cut at twice its standard deviation, against peaks of Q that are errors), `delay` (the actor moves in
-every so many-th step). The agent acts with normal noise; a time limit is bootstrapped through.
+each player with the other one held fixed; Q' and mu' follow slowly, theta' <- theta' + rate (theta - theta'). Plain
+DDPG has one critic and e = 0. The remedies, each a setting: `critics = 2` (the lower of two values, against
+overestimation), `smoothing` (e normal, cut at twice its standard deviation, against peaks of Q that are errors),
+`delay` (the actor moves in every so many-th step). The agent acts with normal noise; a time limit is bootstrapped
+through.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +129,9 @@ class DDPG(Agent):
         network_key, begin_key, play_key = jax.random.split(key, 3)
         networks = self.networks(stage, key=network_key)
         rows = max(-(-self.warmup // self.games), 1)
-        actors, seen = stage.play(eqx.Partial(anything, networks["actor"]), stage.begin(key=begin_key), rows, key=play_key)
+        actors, seen = stage.play(
+            eqx.Partial(anything, networks["actor"]), stage.begin(key=begin_key), rows, key=play_key
+        )
         replay = Replay.like(seen, self.replay // self.games).add(seen)
         target = jax.tree.map(lambda leaf: jnp.copy(leaf) if eqx.is_array(leaf) else leaf, networks)
         world = World(actors, jnp.asarray(rows * self.games, jnp.int32), Memory(replay, target))
@@ -142,7 +146,10 @@ class DDPG(Agent):
 
 @functools.lru_cache
 def _players(actor: float, critic: float, delay: int) -> optax.GradientTransformation:
-    rates = {"actor": every(delay, adam(actor, schedule=constant)), "critics": adam(critic, schedule=constant, clip=10.0)}
+    rates: dict[Hashable, optax.GradientTransformation] = {
+        "actor": every(delay, adam(actor, schedule=constant)),
+        "critics": adam(critic, schedule=constant, clip=10.0),
+    }
     return optax.partition(rates, {"actor": "actor", "critics": "critics"})
 
 

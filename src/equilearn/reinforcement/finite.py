@@ -7,8 +7,8 @@ converges from anywhere, and one knows how far it is:
 
     |v_k - v*| <= discount / (1 - discount) |v_k - v_{k-1}|,   |v_k - v*| <= discount^k |v_0 - v*|
 
-Policy iteration (Howard, 1960) solves the linear equations of a policy, v = r_pi + discount P_pi v, takes the policy that
-is greedy for these values, and ends at the optimal one after finitely many rounds. Puterman (1994), chapter 6.
+Policy iteration (Howard, 1960) solves the linear equations of a policy, v = r_pi + discount P_pi v, takes the policy
+that is greedy for these values, and ends at the optimal one after finitely many rounds. Puterman (1994), chapter 6.
 Legend: S states, A actions.
 """
 

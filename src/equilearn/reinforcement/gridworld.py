@@ -8,9 +8,9 @@ A map is a few lines of text:
 
 Four actions: up, right, down, left; with probability `slip` the step goes to one of the two sides instead. Walls and
 the border stop it. Every step pays `step`. With `shaping` each step pays discount * phi(s') - phi(s) more, where
-phi is minus the number of steps to the goal: that changes the values, but never the best policy (Ng, Harada and Russell,
-1999). A bonus changes the best policy: in `RACE` going round in a circle pays more than arriving (after the boat race of
-Clark and Amodei, 2016).
+phi is minus the number of steps to the goal: that changes the values, but never the best policy (Ng, Harada and
+Russell, 1999). A bonus changes the best policy: in `RACE` going round in a circle pays more than arriving (after the
+boat race of Clark and Amodei, 2016).
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class Gridworld(Environment):
     shaping: float = 0.0
     """Size of the potential per step of distance; 0: no shaping."""
     discount: float = 0.95
+    anywhere: bool = False
+    """Begin in any cell that a walk can be in (exploring starts), and not only in S."""
     limit: int = 100
 
     def __post_init__(self) -> None:
@@ -88,7 +90,9 @@ class Gridworld(Environment):
 
     def start(self, key: PRNGKeyArray) -> Int[Array, ""]:
         """Return one of the cells to start from."""
-        return jax.random.choice(key, jnp.asarray(np.flatnonzero(self.cells == "S"), jnp.int32))
+        return jax.random.choice(
+            key, jnp.asarray(np.flatnonzero(self.open if self.anywhere else self.cells == "S"), jnp.int32)
+        )
 
     def observe(self, state: Int[Array, ""]) -> Int[Array, ""]:
         """Return the number of the cell."""
@@ -103,7 +107,8 @@ class Gridworld(Environment):
         moved = jnp.where(slipped, (action + side) % 4, action)
         entered = jnp.asarray(tables["next"])[state, moved]
         reward = jnp.asarray(tables["reward"])[state, entered]
-        new = jnp.where(jnp.asarray(tables["cliff"])[entered], self.start(back_key), entered)
+        back = jax.random.choice(back_key, jnp.asarray(np.flatnonzero(self.cells == "S"), jnp.int32))
+        new = jnp.where(jnp.asarray(tables["cliff"])[entered], back, entered)
         return Step(new, reward, jnp.asarray(tables["end"])[entered])
 
     def tables(self) -> FiniteProblem:

@@ -2,8 +2,8 @@
 
     V_{j+1}(k) = max_{k'} log(k^alpha - k') + discount V_j(k')
 
-on a grid of capital, V_j interpolated linearly between the nodes in log k, the maximum found by golden sections: a concave
-objective has one. The exact solution is k' = alpha discount k^alpha and
+on a grid of capital, V_j interpolated linearly between the nodes in log k, the maximum found by golden sections: a
+concave objective has one. The exact solution is k' = alpha discount k^alpha and
 
     V(k) = A + B log k,   B = alpha / (1 - alpha discount),
     A = [log(1 - alpha discount) + alpha discount / (1 - alpha discount) log(alpha discount)] / (1 - discount)

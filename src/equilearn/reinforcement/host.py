@@ -41,7 +41,11 @@ class HostStage:
         self._live = False
         try:
             self._games = gymnasium.make_vec(
-                name, games, vectorization_mode="sync", vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP}, **options
+                name,
+                games,
+                vectorization_mode="sync",
+                vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
+                **options,
             )
         except (gymnasium.error.Error, ImportError, TypeError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -74,7 +78,9 @@ class HostStage:
             for i in np.flatnonzero(terminated | truncated):
                 after[i] = info["final_obs"][i]
             cut = truncated & ~terminated
-            rows.append(Experience(*map(jnp.asarray, (seen, action, reward.astype(np.float32), after, terminated, cut))))  # pyright: ignore[reportArgumentType]
+            rows.append(
+                Experience(*map(jnp.asarray, (seen, action, reward.astype(np.float32), after, terminated, cut)))
+            )  # pyright: ignore[reportArgumentType]
             actors = count(actors, jnp.asarray(new), rows[-1].reward, jnp.asarray(terminated | truncated), number == 0)
         return actors, jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
 

@@ -2,8 +2,8 @@
 
     G_t = r_t + discount [ (1 - lambda) max_a Q(s_{t+1}, a) + lambda G_{t+1} ],   loss = (Q(s_t, a_t) - G_t)^2 / 2
 
-What keeps it stable is that hidden layers are normalised and that many games make the steps of a batch unlike each other.
-At the end of a round, and where a game was cut, G is continued by max Q; where it ended, by nothing.
+What keeps it stable is that hidden layers are normalised and that many games make the steps of a batch unlike each
+other. At the end of a round, and where a game was cut, G is continued by max Q; where it ended, by nothing.
 """
 
 from __future__ import annotations

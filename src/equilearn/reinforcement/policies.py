@@ -27,7 +27,7 @@ ORTHOGONAL = jax.nn.initializers.orthogonal(np.sqrt(2))
 
 
 class Perceptron(eqx.Module):
-    """A multi-layer perceptron on observations, orthogonal with gain sqrt(2), and a gain of one's own in the last layer."""
+    """A multi-layer perceptron on observations, orthogonal: gain sqrt(2), the last layer with its own."""
 
     network: FeedForward
     features: Features = eqx.field(static=True)

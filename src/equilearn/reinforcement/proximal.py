@@ -106,9 +106,7 @@ class Proximal(Playing):
 
     def generate(self, networks: PyTree[Any], world: World, *, key: PRNGKeyArray) -> tuple[Rollout, World]:
         """Play a round."""
-        actors, seen = self.stage.play(
-            eqx.Partial(draw, networks["policy"]), world.actors, self.agent.round, key=key
-        )
+        actors, seen = self.stage.play(eqx.Partial(draw, networks["policy"]), world.actors, self.agent.round, key=key)
         return _with_advantages(self.agent, networks, world, actors, seen)
 
     def loss(

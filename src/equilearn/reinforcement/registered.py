@@ -1,8 +1,8 @@
 """Finding environments by name, and our own ones for everybody else: as Gymnasium environments with ids of their own.
 
-    find("CartPole-v1")               its twin of pure functions: many games in one program
-    find("LunarLander-v3")            any other id: steps on the host
-    gymnasium.make("equilearn/Steering-v0")
+find("CartPole-v1")               its twin of pure functions: many games in one program
+find("LunarLander-v3")            any other id: steps on the host
+gymnasium.make("equilearn/Steering-v0")
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     loss = - mean_t log P(a_t | s_t) (G_t - b(s_t)) / s,   G_t = sum_{k >= t} discount^(k - t) r_k
 
-over whole games; s is a running standard deviation of the returns, so that rewards may be of any size. A baseline b is a
-second network that learns to tell G from the state by least squares: it changes the gradient's variance, not its mean,
-since the mean of log P's gradient is zero in every state. Without one the return of a game that was cut (truncated)
-stops at the cut; with one it is continued by the baseline's value there.
+over whole games; s is a running standard deviation of the returns, so that rewards may be of any size. A baseline b
+is a second network that learns to tell G from the state by least squares: it changes the gradient's variance, not its
+mean, since the mean of log P's gradient is zero in every state. Without one the return of a game that was cut
+(truncated) stops at the cut; with one it is continued by the baseline's value there.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class Scale(eqx.Module):
         """Return the scale moved towards the values that count."""
         total = jnp.maximum(jnp.sum(within), 1)
         first, second = (jnp.sum(jnp.where(within, values**power, 0.0)) / total for power in (1, 2))
-        return Scale(*(one + rate * (new - one) for one, new in ((self.mean, first), (self.square, second), (self.weight, 1.0))))
+        return Scale(
+            *(one + rate * (new - one) for one, new in ((self.mean, first), (self.square, second), (self.weight, 1.0)))
+        )
 
     @property
     def moments(self) -> tuple[Array, Array]:
@@ -157,11 +159,10 @@ def _with_returns(
     scale = world.memory.follow(to_go, within)
     new_mean, new_deviation = scale.moments
     ahead = to_go - (value(seen.observation) if agent.baseline else 0.0)
-    data = Played(
-        seen.observation, seen.action, ahead / new_deviation, (to_go - new_mean) / new_deviation, within
-    )
+    data = Played(seen.observation, seen.action, ahead / new_deviation, (to_go - new_mean) / new_deviation, within)
     actors = Actors(
         world.actors.state, world.actors.elapsed, world.actors.collected,
-        jnp.asarray(shape[1], jnp.int32), jnp.sum(jnp.where(within, seen.reward, 0.0)), jnp.sum(within, dtype=jnp.int32),
+        jnp.asarray(shape[1], jnp.int32), jnp.sum(jnp.where(within, seen.reward, 0.0)),
+        jnp.sum(within, dtype=jnp.int32),
     )  # fmt: skip
     return flat(data), World(actors, world.played + jnp.sum(within, dtype=jnp.int32), scale)

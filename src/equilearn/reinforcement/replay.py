@@ -1,7 +1,8 @@
-"""What was seen, kept to learn from again (Lin, 1992; Mnih et al., 2015), uniformly or by priority (Schaul et al., 2016).
+"""What was seen, kept to learn from again (Lin, 1992; Mnih et al., 2015), uniformly or by priority (Schaul et al.,
+2016).
 
-The buffer is a ring of rows, one row a step of all N games, so that what followed a step in its game is the next row: the
-return over n steps is computed when a sample is drawn,
+The buffer is a ring of rows, one row a step of all N games, so that what followed a step in its game is the next row:
+the return over n steps is computed when a sample is drawn,
 
     R = sum_{k < m} discount^k r_{t+k},   m = n, or fewer where the game ended,   bootstrap discount^m (1 - terminated)
 
@@ -69,7 +70,7 @@ class Replay(eqx.Module):
         return self.content.reward.shape[0]
 
     def add(self, seen: Experience) -> Replay:
-        """Return the buffer with T more rows, the oldest ones overwritten; a new step has the highest priority so far."""
+        """Return the buffer with T more rows, the oldest overwritten; new steps have the highest priority."""
         steps = seen.reward.shape[0]
         where = (self.row + jnp.arange(steps)) % self.rows
         content = jax.tree.map(lambda leaf, new: leaf.at[where].set(new.astype(leaf.dtype)), self.content, seen)

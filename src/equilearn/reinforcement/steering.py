@@ -3,9 +3,10 @@
     y' = v sin(psi),   psi' = v tan(delta) / L - v kappa,   0.1 s a step by Euler's method
 
 y is the distance from the middle (m), psi the angle to the road, delta the wheels' angle (the action, at most 0.5 rad
-either way), L = 2.5 m between the axles, v = 10 m/s. The road's curvature kappa follows kappa' = 0.95 kappa + 0.006 e, e
-standard normal, and is seen. A step pays 1 - (y / 3 m)^2 - 0.05 (delta / 0.5)^2; off the road (|y| > 3 m) the game ends.
-With `angles` the wheels can be set to so many angles only, equally spaced: what an agent that chooses among actions can do.
+either way), L = 2.5 m between the axles, v = 10 m/s. The road's curvature kappa follows kappa' = 0.95 kappa + 0.006
+e, e standard normal, and is seen. A step pays 1 - (y / 3 m)^2 - 0.5 (delta / 0.5)^2; off the road (|y| > 3 m) the
+game ends. With `angles` the wheels can be set to so many angles only, equally spaced: what an agent that chooses
+among actions can do.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ SHARPEST = 0.5
 AXLES = 2.5
 SPEED = 10.0
 SECONDS = 0.1
+EFFORT = 0.5
+"""Cost of the sharpest angle."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Steering(Environment):
             heading + SECONDS * turn,
             self.persistence * curvature + self.winding * jax.random.normal(key),
         ])  # fmt: skip
-        reward = 1 - (place / WIDEST) ** 2 - 0.05 * (wheels / SHARPEST) ** 2
+        reward = 1 - (place / WIDEST) ** 2 - EFFORT * (wheels / SHARPEST) ** 2
         return Step(new, reward, jnp.abs(new[0]) > WIDEST)
 
     def linear_controller(self) -> Float[np.ndarray, "3"]:
@@ -92,7 +95,7 @@ class Steering(Environment):
         move = SECONDS * SPEED
         a = np.array([[1.0, move, 0.0], [0.0, 1.0, -move], [0.0, 0.0, self.persistence]])
         b = np.array([[0.0], [move / AXLES], [0.0]])
-        cost, effort = np.diag([1 / WIDEST**2, 0.0, 1e-9]), np.array([[0.05 / SHARPEST**2]])
+        cost, effort = np.diag([1 / WIDEST**2, 0.0, 1e-9]), np.array([[EFFORT / SHARPEST**2]])
         p = solve_discrete_are(a, b, cost, effort)
         return np.linalg.solve(effort + b.T @ p @ b, b.T @ p @ a)[0]
 

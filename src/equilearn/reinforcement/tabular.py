@@ -92,7 +92,9 @@ def explore_ties(table: Table, epsilon: float, observation: Array, *, key: PRNGK
     """Return the best actions, of several equally good ones any, a share `epsilon` of them replaced by random ones."""
     q = table(observation)
     which_key, random_key, tie_key = jax.random.split(key, 3)
-    best = jnp.argmax(jnp.where(q == jnp.max(q, axis=1, keepdims=True), jax.random.uniform(tie_key, q.shape), -1.0), axis=1)
+    best = jnp.argmax(
+        jnp.where(q == jnp.max(q, axis=1, keepdims=True), jax.random.uniform(tie_key, q.shape), -1.0), axis=1
+    )
     anything = jax.random.randint(random_key, best.shape, 0, q.shape[1])
     return jnp.where(jax.random.bernoulli(which_key, epsilon, best.shape), anything, best)
 
@@ -109,7 +111,7 @@ class Trial(Playing):
         return _targets(self.agent, networks, seen), World(actors, world.played + self.agent.games, world.memory)
 
     def loss(self, networks: Table, world: World, batch: Seen, *, key: PRNGKeyArray) -> tuple[Scalar, dict[str, Array]]:
-        """Return half the weighted squares, whose gradient is -eta times the mean error of every entry that was seen."""
+        """Return half the weighted squares, whose gradient is -eta times the mean error of every entry."""
         where = (batch.observation, batch.action)
         now = jnp.zeros(world.memory.shape).at[where].add(1.0)[where]  # how often in this batch
         visits = world.memory[where] + 1.0

@@ -1,8 +1,8 @@
 """Agents for everybody: train on an environment, judge, save, load.
 
-    trained = train(DQN(), "CartPole-v1", seed=0)
-    trained.returns(100).mean()
-    trained.save("cart.npz");  load("cart.npz")
+trained = train(DQN(), "CartPole-v1", seed=0)
+trained.returns(100).mean()
+trained.save("cart.npz");  load("cart.npz")
 """
 
 from __future__ import annotations
@@ -59,14 +59,17 @@ class Trained:
         judge = find(self.environment, games)
         return np.asarray(returns_of(self.agent, self.networks, judge, key=key_of(seed)))
 
-
     def save(self, path: Path | str) -> None:
         """Write the agent to one file: settings and arrays, nothing that could be run.
 
         Raises:
             UserError: the file cannot be written.
         """
-        about = {"agent": type(self.agent).__name__, "settings": vars(self.agent), "environment": _named(self.environment)}
+        about = {
+            "agent": type(self.agent).__name__,
+            "settings": vars(self.agent),
+            "environment": _named(self.environment),
+        }
         save_tree(Path(path), self.networks, {"kind": "agent", **about})
 
     def watch(self, path: Path | str, *, seed: int = 2) -> None:
@@ -88,6 +91,11 @@ def _named(environment: str | Environment) -> dict[str, Any] | str:
     return {"kind": type(environment).__name__, "parameters": vars(environment)}
 
 
+def _tuples(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings as they were before JSON made lists of tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+
+
 def load(path: Path | str, environment: Environment | None = None) -> Trained:
     """Return an agent from its file.
 
@@ -101,10 +109,9 @@ def load(path: Path | str, environment: Environment | None = None) -> Trained:
     header = read_header(Path(path))
     try:
         kind, settings, place = AGENTS[header["agent"]], header["settings"], header["environment"]
-        agent = kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()})
+        agent = kind(**_tuples(settings))
         if environment is None and not isinstance(place, str):
-            parameters = {name: tuple(v) if isinstance(v, list) else v for name, v in place["parameters"].items()}
-            environment = KINDS[place["kind"]](**parameters) if place["kind"] in KINDS else None
+            environment = KINDS[place["kind"]](**_tuples(place["parameters"])) if place["kind"] in KINDS else None
             if environment is None:
                 raise UserError(f"{path}: was trained on {place['kind']}, an environment of one's own; give it.")
     except (KeyError, TypeError, AttributeError):

@@ -28,8 +28,8 @@ PARTS = """<p class="lead">{{ lead }}</p>
 <tr>{% for cell in content[0] %}<th>{{ cell }}</th>{% endfor %}</tr>
 {% for row in content[1:] %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table></div>
-{% else %}<figure><img alt="{{ caption }}" src="data:image/{{ "gif" if kind == "animation" else "png" }};base64,{{ image(content) }}">
-<figcaption>{{ caption }}</figcaption></figure>
+{% else %}<figure><img alt="{{ caption }}" src="data:image/{{ "gif" if kind == "animation" else "png" }};base64,{{
+image(content) }}"> <figcaption>{{ caption }}</figcaption></figure>
 {% endif %}{% endfor %}
 """
 PAGE = (
