@@ -16,7 +16,7 @@ from equilearn.report import Findings
 from equilearn.report.style import COLOURS, new_figure
 from equilearn.whitebox.bellman import q_learning
 
-SHOWN = np.exp(np.linspace(np.log(0.05), np.log(0.5), 40))
+SHOWN = np.exp(np.linspace(np.log(0.1), np.log(0.35), 40))
 """Capital at which policies are compared: around the steady state, 0.19."""
 
 
@@ -61,7 +61,7 @@ class Bellman(Lab):
     def _net(self, folder: Path | None) -> dict[str, Any]:
         model = BrockMirman(capital_share=self.capital_share, discount=self.discount)
         solution = solve_in(folder, model, model.settings(), self.seed)
-        rates = solution(BrockMirman.State(jnp.asarray(SHOWN, jnp.float32))).savings_rate
+        rates = solution.policy(BrockMirman.State(jnp.asarray(SHOWN, jnp.float32))).savings_rate
         return {"rates": np.asarray(rates)}
 
     def _table(self) -> dict[str, Any]:
