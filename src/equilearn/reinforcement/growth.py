@@ -114,7 +114,7 @@ def solve_on_grid(growth: Growth, *, points: int = 50, sweeps: int = 400) -> Gri
         return output + jnp.log1p(-saved) + growth.discount * _line(output + jnp.log(saved), nodes, v)
 
     def sweep(v: Float[Array, " K"], _: None) -> tuple[Array, tuple[Array, Array]]:
-        def section(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        def section(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
             low, high = ends
             left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
             lower = value(left, v) > value(right, v)

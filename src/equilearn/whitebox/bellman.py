@@ -49,15 +49,19 @@ def q_learning(
     limit: int = 100,
     epsilon: float = 0.2,
     sarsa: bool = False,
+    power: float = 0.7,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Return Q (S, A), learnt from steps alone (Watkins, 1989); with `sarsa`, of the policy that explores.
 
-        Q(s, a) += eta [r + gamma max_b Q(s', b) - Q(s, a)]      Q-learning: the best next action
-        Q(s, a) += eta [r + gamma Q(s', a')      - Q(s, a)]      SARSA: the next action taken (Rummery, Niranjan, 1994)
+            Q(s, a) += eta [r + gamma max_b Q(s', b) - Q(s, a)]      Q-learning: the best next action
+            Q(s, a) += eta [r + gamma Q(s', a')      - Q(s, a)]      SARSA: the next action taken (Rummery, Niranjan, 1994)
 
-    eta = 1 / (visits of (s, a))^0.7, which meets the conditions of stochastic approximation. A game that is cut by the
-    limit is not an end: its last step bootstraps like any other.
+        eta = 1 / (visits of (s, a))^power meets the conditions of stochastic approximation for powers in (1/2, 1]; where
+    every
+        step is certain, power 0 takes what the last step says and is asynchronous value iteration. A game that is cut by
+    the
+        limit is not an end: its last step bootstraps like any other.
     """
     Q, visits = np.zeros((states, actions)), np.zeros((states, actions))
 
@@ -74,7 +78,7 @@ def q_learning(
             a_next = choose(s_next)
             ahead = 0.0 if terminated else Q[s_next, a_next] if sarsa else Q[s_next].max()
             visits[s, a] += 1
-            Q[s, a] += (reward + gamma * ahead - Q[s, a]) / visits[s, a] ** 0.7
+            Q[s, a] += (reward + gamma * ahead - Q[s, a]) / visits[s, a] ** power
             s, a = s_next, a_next
             if terminated:
                 break
