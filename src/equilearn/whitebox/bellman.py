@@ -54,14 +54,12 @@ def q_learning(
 ) -> np.ndarray:
     """Return Q (S, A), learnt from steps alone (Watkins, 1989); with `sarsa`, of the policy that explores.
 
-            Q(s, a) += eta [r + gamma max_b Q(s', b) - Q(s, a)]      Q-learning: the best next action
-            Q(s, a) += eta [r + gamma Q(s', a')      - Q(s, a)]      SARSA: the next action taken (Rummery, Niranjan, 1994)
+        Q(s, a) += eta [r + gamma max_b Q(s', b) - Q(s, a)]      Q-learning: the best next action
+        Q(s, a) += eta [r + gamma Q(s', a')      - Q(s, a)]      SARSA: the next action taken (Rummery, Niranjan, 1994)
 
-        eta = 1 / (visits of (s, a))^power meets the conditions of stochastic approximation for powers in (1/2, 1]; where
-    every
-        step is certain, power 0 takes what the last step says and is asynchronous value iteration. A game that is cut by
-    the
-        limit is not an end: its last step bootstraps like any other.
+    eta = 1 / (visits of (s, a))^power: the conditions of stochastic approximation hold for powers in (1/2, 1]; where
+    every step is certain, power 0 takes what the last step says. A game that is cut by the limit is not an end: its
+    last step bootstraps like any other.
     """
     Q, visits = np.zeros((states, actions)), np.zeros((states, actions))
 
