@@ -29,7 +29,7 @@ class Bellman(Lab):
     """Nodes of the grid for dynamic programming."""
     cells: int = 40
     """Cells of capital for the finite problem of Q-learning."""
-    games: int = 30_000
+    games: int = 100_000
     """Games of Q-learning, of 10 steps, from any cell."""
     steps: int = 10_000
     """Environment steps of the policy gradient."""
