@@ -27,6 +27,7 @@ ALLOWED = {
     "supervised": {"errors", "learn", "networks", "optimizers"},
     "sequences": {"errors", "learn", "networks", "optimizers"},
     "images": {"errors", "learn", "networks", "optimizers", "supervised"},
+    "reinforcement": {"errors", "learn", "networks", "optimizers"},
     "data": {"errors", "supervised"},
     "labs": {
         "errors",
@@ -42,6 +43,7 @@ ALLOWED = {
         "supervised",
         "sequences",
         "images",
+        "reinforcement",
         "data",
     },
     "launch": {"errors", "learn"},

@@ -127,18 +127,20 @@ def test_a_digit_of_ones_own_is_brought_into_the_form_of_mnist(tmp_path, light, 
     assert read.max() == 1 and read[0].max() == 0
 
 
-def test_digits_of_mnist_survive_being_drawn_large_on_white(shared, tmp_path):
+def test_digits_of_mnist_are_known_again_when_drawn_large_on_white(shared, tmp_path):
     from equilearn.data import load_images
 
-    x, _ = load_images("mnist", "t10k")
-    away = []
-    for i in range(20):
+    known, labels = load_images("mnist", "train")
+    x, truth = load_images("mnist", "t10k")
+    right = []
+    for i in range(60):
         big = Image.fromarray((255 * (1 - x[i])).astype(np.uint8).reshape(28, 28)).resize((280, 280))
         sheet = Image.new("L", (400, 500), 255)
         sheet.paste(big, (20, 190))
         sheet.save(tmp_path / "d.png")
-        away.append(np.linalg.norm(drawn_digit(tmp_path / "d.png") - x[i]) / np.linalg.norm(x[i]))
-    assert np.median(away) < 0.35
+        away = ((known[:10_000] - drawn_digit(tmp_path / "d.png")) ** 2).sum(axis=1)
+        right.append(labels[away.argmin()] == truth[i])
+    assert np.mean(right) > 0.85, "by the nearest of 10,000 training pictures"
 
 
 def test_transparent_ground_is_white_and_what_is_no_picture_is_refused(tmp_path):
@@ -180,9 +182,9 @@ def test_images_from_a_folder_are_learnt_by_the_lab(tmp_path):
         x, t = bars(200, 6, 28)
         for i, one in enumerate(x[t[:, label] == 1][:60]):
             Image.fromarray((255 * one).astype(np.uint8).reshape(28, 28)).save(tmp_path / name / f"{i}.png")
-    lab = Images(data=str(tmp_path), networks=("modern",), epochs=2)
+    lab = Images(data=str(tmp_path), networks=("mlp",), epochs=2)
     findings = lab.run(live=False)
-    assert set(findings.result["test"]) == {"majority", "logistic regression", "modern"}
+    assert set(findings.result["test"]) == {"majority", "logistic regression", "mlp"}
     assert [kind for kind, *_ in findings.parts].count("figure") >= 2
 
 
@@ -223,11 +225,11 @@ def test_the_discriminator_trains_on_both_kinds_and_the_generator_through_it_alo
 def test_shapes_of_generator_and_discriminator_and_the_moments_of_use():
     generator = Generator(5, 7, (6, 4), key=jax.random.key(0))
     noise = jax.random.normal(jax.random.key(1), (16, 5))
-    made, own = generator(noise)
+    made, own = eqx.filter_jit(generator)(noise)
     assert made.shape == (16, 28, 28, 1) and made.min() >= 0 and made.max() <= 1
     np.testing.assert_allclose(make(generator, own, noise[:1]), made[:1], atol=1e-5)
     judge = ConvDense((28, 28, 1), ((4, 4, 2), (6, 4, 2)), (3, 1), key=jax.random.key(2))
-    assert judge(made).shape == (16, 1) and judge.dense.weights[0].shape == (5 * 5 * 6, 3)
+    assert jax.eval_shape(judge, made).shape == (16, 1) and judge.dense.weights[0].shape == (5 * 5 * 6, 3)
 
 
 def test_modes_are_counted_and_distances_of_equal_distributions_are_small():

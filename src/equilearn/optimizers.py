@@ -31,6 +31,11 @@ def cosine(progress: Float[Array, ""], *, warmup: float = 0.02, final: float = 1
     return rise * (final + (1 - final) * 0.5 * (1 + jnp.cos(jnp.pi * jnp.minimum(progress, 1.0))))
 
 
+def linear(progress: Float[Array, ""]) -> Float[Array, ""]:
+    """Return 1 - progress: a learning rate that falls to zero in a straight line."""
+    return 1 - jnp.minimum(progress, 1.0)
+
+
 def constant(progress: Float[Array, ""]) -> Float[Array, ""]:
     """Return 1: a learning rate that does not change."""
     return jnp.ones_like(progress)
@@ -52,7 +57,12 @@ def scale_by_progress(learning_rate: float, schedule: Schedule) -> optax.Gradien
 
 @functools.lru_cache
 def adam(
-    learning_rate: float = 1e-3, *, weight_decay: float = 0.0, schedule: Schedule = cosine, clip: float = 1.0
+    learning_rate: float = 1e-3,
+    *,
+    weight_decay: float = 0.0,
+    schedule: Schedule = cosine,
+    clip: float = 1.0,
+    epsilon: float = 1e-8,
 ) -> optax.GradientTransformationExtraArgs:
     """Adam (Kingma and Ba, 2015) on gradients clipped to the global norm `clip`, with weight decay on the matrices.
 
@@ -60,7 +70,7 @@ def adam(
     """
     return optax.chain(
         optax.clip_by_global_norm(clip),
-        optax.adam(1.0),
+        optax.adam(1.0, eps=epsilon),
         *([_decay(weight_decay)] if weight_decay else []),
         scale_by_progress(learning_rate, schedule),
     )

@@ -43,6 +43,12 @@ LABS = {
     "translate": "translate:Translate",
     "sentiment": "sentiment:Sentiment",
     "similar": "similar:Similar",
+    "gridworld": "gridworld:GridworldLab",
+    "bellman": "bellman:Bellman",
+    "cartpole": "cartpole:CartPoleLab",
+    "pendulum": "pendulum:PendulumLab",
+    "steering": "steering:SteeringLab",
+    "reward": "reward:Reward",
     "carbon-tax": "carbon_tax:CarbonTax",
     "borrowing": "borrowing:Borrowing",
 }

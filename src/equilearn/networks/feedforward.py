@@ -1,4 +1,4 @@
-"""A feed-forward network for supervised learning, with dropout and batch normalisation, on whole batches.
+"""A feed-forward network on whole batches, with dropout, and batch or layer normalisation.
 
     h_l = a_{l-1} W_l + b_l,   a_l = dropout(g(batchnorm(h_l))),   output = h_L
 
@@ -30,10 +30,11 @@ class FeedForward(eqx.Module):
     weights: list[Float[Array, "fan_in fan_out"]]
     biases: list[Float[Array, " fan_out"]]
     scales: list[Float[Array, " units"]]
-    """gamma of batch normalisation; the biases are its beta."""
+    """gamma of the normalisation; the biases are its beta."""
     activation: Activation = eqx.field(static=True)
     dropout: float = eqx.field(static=True)
     batch_norm: bool = eqx.field(static=True)
+    layer_norm: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class FeedForward(eqx.Module):
         initialiser: Initialiser = GLOROT,
         dropout: float = 0.0,
         batch_norm: bool = False,
+        layer_norm: bool = False,
         key: PRNGKeyArray,
     ) -> None:
         """Draw the weights.
@@ -53,13 +55,15 @@ class FeedForward(eqx.Module):
             initialiser: of the weights, from `jax.nn.initializers`; biases are zero.
             dropout: share of the hidden units dropped while training.
             batch_norm: whether hidden layers are normalised over the batch, before the activation.
+            layer_norm: whether they are normalised over the units of each sample instead (Ba et al., 2016).
             key: random key.
         """
         pairs = list(itertools.pairwise(sizes))
         self.weights = [initialiser(k, pair) for k, pair in zip(jax.random.split(key, len(pairs)), pairs, strict=True)]
         self.biases = [jnp.zeros(o) for _, o in pairs]
-        self.scales = [jnp.ones(o) for _, o in pairs[:-1]] if batch_norm else []
-        self.activation, self.dropout, self.batch_norm = activation, dropout, batch_norm
+        self.scales = [jnp.ones(o) for _, o in pairs[:-1]] if batch_norm or layer_norm else []
+        self.activation, self.dropout = activation, dropout
+        self.batch_norm, self.layer_norm = batch_norm, layer_norm
 
     def __call__(
         self, x: Float[Array, "B I"], *, moments: Moments | None = None, key: PRNGKeyArray | None = None
@@ -88,6 +92,9 @@ class FeedForward(eqx.Module):
             if self.batch_norm:
                 seen.append((jnp.mean(h, axis=0), jnp.var(h, axis=0)))
                 mean, variance = seen[-1] if moments is None else moments[layer]
+                h = self.scales[layer] * (h - mean) / jnp.sqrt(variance + 1e-5)
+            if self.layer_norm:
+                mean, variance = jnp.mean(h, axis=1, keepdims=True), jnp.var(h, axis=1, keepdims=True)
                 h = self.scales[layer] * (h - mean) / jnp.sqrt(variance + 1e-5)
             x = self.activation(h + bias)
             if key is not None and self.dropout > 0:

@@ -28,8 +28,8 @@ PARTS = """<p class="lead">{{ lead }}</p>
 <tr>{% for cell in content[0] %}<th>{{ cell }}</th>{% endfor %}</tr>
 {% for row in content[1:] %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table></div>
-{% else %}<figure><img alt="{{ caption }}" src="data:image/png;base64,{{ image(content) }}">
-<figcaption>{{ caption }}</figcaption></figure>
+{% else %}<figure><img alt="{{ caption }}" src="data:image/{{ "gif" if kind == "animation" else "png" }};base64,{{
+image(content) }}"> <figcaption>{{ caption }}</figcaption></figure>
 {% endif %}{% endfor %}
 """
 PAGE = (
@@ -88,6 +88,10 @@ class Findings:
         """Add a figure; its file's name is made from the caption's beginning (to the first colon)."""
         self.parts.append(("figure", caption, figure))
 
+    def animation(self, caption: str, gif: bytes) -> None:
+        """Add an animated picture, a GIF; its file's name is made like a figure's."""
+        self.parts.append(("animation", caption, gif))
+
     def __str__(self) -> str:
         """Return words and tables as plain text."""
         lines = [self.lead]
@@ -132,9 +136,9 @@ def write_findings(folder: Path, title: str, findings: Findings, details: dict[s
         raise refuse(folder, error) from None
     parts = findings.drawn()
     for kind, caption, content in parts:
-        if kind == "figure":
+        if kind in ("figure", "animation"):
             name = re.sub(r"[^a-z0-9]+", "-", caption.split(":")[0].lower()).strip("-")
-            write_atomically(folder / "figures" / f"{name}.png", content)
+            write_atomically(folder / "figures" / f"{name}.{'png' if kind == 'figure' else 'gif'}", content)
     html = _render(PAGE, findings.lead, parts, title=title, css=CSS, details=json.dumps(details, indent=2))
     write_atomically(folder / "report.html", html.encode())
     result = {"problem": title, **findings.result, **details}

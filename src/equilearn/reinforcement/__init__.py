@@ -1,0 +1,54 @@
+"""Reinforcement learning: environments, dynamic programming, and agents on the one loop.
+
+trained = train(DQN(), "CartPole-v1", seed=0)
+trained.returns(100).mean(), trained.save("cart.npz"), trained.watch("cart.gif")
+"""
+
+from equilearn.reinforcement.agent import Agent
+from equilearn.reinforcement.classic import CartPole, Pendulum
+from equilearn.reinforcement.deep_q import DQN
+from equilearn.reinforcement.deterministic import DDPG
+from equilearn.reinforcement.environment import Environment, Step
+from equilearn.reinforcement.finite import FiniteProblem, Plan, policy_iteration, value_iteration
+from equilearn.reinforcement.gridworld import CLIFF, LAKE, RACE, ROOM, Gridworld
+from equilearn.reinforcement.growth import Growth, solve_on_grid
+from equilearn.reinforcement.parallel_q import PQN
+from equilearn.reinforcement.proximal import PPO
+from equilearn.reinforcement.registered import AsGymnasium, register
+from equilearn.reinforcement.reinforce import Reinforce
+from equilearn.reinforcement.steering import Steering
+from equilearn.reinforcement.tabular import Tabular
+from equilearn.reinforcement.training import Trained, load, train
+
+register()
+
+__all__ = [
+    "CLIFF",
+    "DDPG",
+    "DQN",
+    "LAKE",
+    "PPO",
+    "PQN",
+    "RACE",
+    "ROOM",
+    "Agent",
+    "AsGymnasium",
+    "CartPole",
+    "Environment",
+    "FiniteProblem",
+    "Gridworld",
+    "Growth",
+    "Pendulum",
+    "Plan",
+    "Reinforce",
+    "Steering",
+    "Step",
+    "Tabular",
+    "Trained",
+    "load",
+    "policy_iteration",
+    "register",
+    "solve_on_grid",
+    "train",
+    "value_iteration",
+]

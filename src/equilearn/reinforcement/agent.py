@@ -1,0 +1,168 @@
+"""What all agents have in common: how long they play, in how many games, and how they are judged.
+
+An agent is a frozen dataclass of settings. On an environment it becomes a `Playing`, a problem of the one loop: its
+`generate` plays, its `check` plays whole games without exploration, its world holds the games under way and whatever
+must survive a restart. One *round* (episode of the loop) is a few steps of all games and the gradient steps after them.
+
+What is recorded: `scores/return` (games of a check, without exploration: mean, lowest), `data/return` and `data/length`
+(games that ended while learning, with exploration), `data/steps` (environment steps so far), `loss/...` (each agent's).
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+
+from equilearn.errors import UserError
+from equilearn.learn import LearnSettings, Problem, Score
+from equilearn.reinforcement.acting import Act, Actors, CompiledStage
+from equilearn.reinforcement.host import HostStage
+
+Stage = CompiledStage | HostStage
+
+
+class Begun(NamedTuple):
+    """An agent on an environment before its first round: what `learn` needs."""
+
+    problem: Playing
+    networks: PyTree[Any]
+    world: World
+    optimizer: optax.GradientTransformation
+    settings: LearnSettings
+
+
+class World(eqx.Module):
+    """What survives a restart beside the networks."""
+
+    actors: Actors
+    played: Int[Array, ""]
+    """Environment steps so far."""
+    memory: PyTree[Any] = None
+    """Of the agent: replay, target networks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent(abc.ABC):
+    """Settings of an agent."""
+
+    steps: int
+    """Environment steps of learning, over all games."""
+    games: int
+    """Games side by side."""
+    learning_rate: float
+    discount: float = 0.99
+    hidden: tuple[int, ...] = (64, 64)
+    """Units of the hidden layers."""
+    checks: int = 20
+    """How often the agent is judged while it learns."""
+    check_games: int = 20
+    """Games of a check."""
+    keep_best: bool = True
+    """End with the networks of the best check, and not with the last ones."""
+
+    on: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        for field in ("steps", "games", "checks", "check_games"):
+            if getattr(self, field) < 1:
+                raise UserError(f"{name}: {field} must be at least 1, not {getattr(self, field)}.")
+        if not self.learning_rate > 0:
+            raise UserError(f"{name}: learning_rate must be above 0, not {self.learning_rate}.")
+        if not 0 <= self.discount <= 1:
+            raise UserError(f"{name}: discount must be between 0 and 1, not {self.discount}.")
+        if any(units < 1 for units in self.hidden):
+            raise UserError(f"{name}: hidden layers must have at least 1 unit, not {self.hidden}.")
+
+    def _positive(self, *names: str) -> None:
+        for name in names:
+            if not getattr(self, name) > 0:
+                raise UserError(f"{type(self).__name__}: {name} must be above 0, not {getattr(self, name)}.")
+
+    @abc.abstractmethod
+    def networks(self, stage: Stage, *, key: PRNGKeyArray) -> PyTree[Any]:
+        """Return fresh networks for what the stage plays.
+
+        Raises:
+            UserError: they do not fit its spaces.
+        """
+
+    @abc.abstractmethod
+    def begin(self, stage: Stage, judge: Stage, *, key: PRNGKeyArray) -> Begun:
+        """Return what `learn` needs to let the agent play on a stage, judged on another."""
+
+    @abc.abstractmethod
+    def best(self, networks: PyTree[Any], observation: Array) -> Array:
+        """Return what trained networks do, without exploration, (N, ...)."""
+
+    def settings(self, round_steps: int, *, taken: int = 0, epochs: int = 1, batch: int) -> LearnSettings:
+        """Return the loop's settings for rounds of so many environment steps, some of which are taken before."""
+        rounds = max(1, (self.steps - taken) // round_steps)
+        return LearnSettings(
+            episodes=rounds,
+            epochs=epochs,
+            batch_size=batch,
+            check_every=max(1, -(-rounds // self.checks)),
+            keep_best=self.keep_best,
+        )
+
+
+def _best(agent: Agent, networks: PyTree[Any], observation: Array, *, key: PRNGKeyArray) -> Array:
+    del key
+    return agent.best(networks, observation)
+
+
+def without_exploration(agent: Agent, networks: PyTree[Any]) -> Act:
+    """Return the policy of trained networks."""
+    return eqx.Partial(_best, agent, networks)
+
+
+def returns_of(agent: Agent, networks: PyTree[Any], judge: Stage, *, key: PRNGKeyArray) -> Float[Array, " N"]:
+    """Return the undiscounted returns of N whole games without exploration."""
+    seen, within = judge.whole(without_exploration(agent, networks), key=key)
+    return jnp.sum(jnp.where(within, seen.reward, 0.0), axis=0)
+
+
+class Playing(Problem):
+    """An agent's learning as a problem of the loop."""
+
+    agent: Any = eqx.field(static=True)
+    stage: Stage = eqx.field(static=True)
+    judge: Stage = eqx.field(static=True)
+
+    @property
+    def generates_on_host(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the games are played on the host."""
+        return self.stage.on_host
+
+    def check(self, networks: PyTree[Any], world: World, *, key: PRNGKeyArray) -> dict[str, Score]:
+        """Play whole games without exploration."""
+        del world
+        return {"return": Score(returns_of(self.agent, networks, self.judge, key=key))}
+
+    def says(self, data: Any, world: World) -> dict[str, Any]:
+        """Return what ended while learning."""
+        del data
+        return world.actors.said | {"steps": world.played.astype(jnp.float32)}
+
+    def kept(self, world: World) -> Any:
+        """Nothing of the world belongs to the best networks."""
+        del world
+        return ()
+
+    def put_back(self, world: World, kept: Any) -> World:
+        """Keep the world as it is."""
+        del kept
+        return world
+
+
+def flat(tree: PyTree[Any]) -> PyTree[Any]:
+    """Return arrays (T, N, ...) as (T N, ...)."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), tree)

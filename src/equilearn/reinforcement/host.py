@@ -1,0 +1,111 @@
+"""Environments that are no pure functions: any id that Gymnasium knows, stepped on the host between compiled steps.
+
+What an emulator holds cannot be saved in general. A run that goes on after a restart has its networks, its replay, its
+counters and its random numbers back, bit for bit, but begins new games.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from jaxtyping import Array, Bool, PRNGKeyArray
+
+from equilearn.errors import UserError
+from equilearn.reinforcement.acting import Act, Actors, Experience, count, fresh
+from equilearn.reinforcement.environment import Space
+
+
+class HostStage:
+    """N games of a registered environment, one after the other in every step."""
+
+    on_host: ClassVar[bool] = True
+
+    def __init__(self, name: str, games: int, **options: Any) -> None:
+        """Make the games.
+
+        Args:
+            name: id of a registered environment.
+            games: number of games N.
+            options: of the environment.
+
+        Raises:
+            UserError: the environment cannot be made, has no time limit, or spaces of another kind.
+        """
+        self.name, self.games = name, games
+        self._live = False
+        try:
+            self._games = gymnasium.make_vec(
+                name,
+                games,
+                vectorization_mode="sync",
+                vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
+                **options,
+            )
+        except (gymnasium.error.Error, ImportError, TypeError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{name}: Gymnasium cannot make it: {reason}") from None
+        self.observation_space = _space(name, self._games.single_observation_space)
+        self.action_space = _space(name, self._games.single_action_space)
+        limit = getattr(self._games.spec, "max_episode_steps", None)
+        if limit is None:
+            raise UserError(f"{name}: has no time limit; register it with max_episode_steps.")
+        self.limit: int = limit
+
+    def begin(self, *, key: PRNGKeyArray) -> Actors:
+        """Begin N games."""
+        seed = int(jax.random.randint(key, (), 0, 2**31 - 1 - self.games))
+        seen, _ = self._games.reset(seed=seed)
+        self._live = True
+        return fresh(jnp.asarray(seen), self.games)
+
+    def play(self, act: Act, actors: Actors, steps: int, *, key: PRNGKeyArray) -> tuple[Actors, Experience]:
+        """Play on for T steps; begin new games where there are none (after a restart)."""
+        begin_key, play_key = jax.random.split(key)
+        if not self._live:
+            actors = self.begin(key=begin_key)
+        rows: list[Experience] = []
+        for number, one_key in enumerate(jax.random.split(play_key, steps)):
+            seen = np.asarray(actors.state)
+            action = np.asarray(_choose(act, actors.state, one_key))
+            new, reward, terminated, truncated, info = self._games.step(action)
+            after = np.array(new)
+            for i in np.flatnonzero(terminated | truncated):
+                after[i] = info["final_obs"][i]
+            cut = truncated & ~terminated
+            rows.append(
+                Experience(*map(jnp.asarray, (seen, action, reward.astype(np.float32), after, terminated, cut)))
+            )  # pyright: ignore[reportArgumentType]
+            actors = count(actors, jnp.asarray(new), rows[-1].reward, jnp.asarray(terminated | truncated), number == 0)
+        return actors, jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
+
+    def whole(self, act: Act, *, key: PRNGKeyArray) -> tuple[Experience, Bool[Array, "T N"]]:
+        """Play N games from beginning to end; return T = limit steps, and which of them belong to the games."""
+        begin_key, play_key = jax.random.split(key)
+        actors, parts = self.begin(key=begin_key), []
+        over = np.zeros(self.games, bool)
+        while not over.all():
+            actors, seen = self.play(act, actors, 1, key=jax.random.fold_in(play_key, len(parts)))
+            over |= np.asarray(seen.terminated | seen.truncated)[0]
+            parts.append(seen)
+        self._live = False
+        parts += [parts[-1]] * (self.limit - len(parts))  # of a fixed length, so that nothing compiles anew
+        seen = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
+        done = seen.terminated | seen.truncated
+        return seen, jnp.cumsum(done, axis=0) - done == 0
+
+
+@eqx.filter_jit
+def _choose(act: Act, seen: Array, key: PRNGKeyArray) -> Array:
+    return act(seen, key=key)
+
+
+def _space(name: str, space: Any) -> Space:
+    if isinstance(space, (gymnasium.spaces.Discrete, gymnasium.spaces.Box)):
+        return space
+    raise UserError(f"{name}: its spaces must be Discrete or Box, not {type(space).__name__}.")

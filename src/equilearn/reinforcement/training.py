@@ -1,0 +1,159 @@
+"""Agents for everybody: train on an environment, judge, save, load.
+
+trained = train(DQN(), "CartPole-v1", seed=0)
+trained.returns(100).mean()
+trained.save("cart.npz");  load("cart.npz")
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from equilearn.errors import UserError
+from equilearn.learn import Run, key_of, learn
+from equilearn.learn.checkpoint import load_tree, read_header, save_tree
+from equilearn.learn.files import write_atomically
+from equilearn.reinforcement.agent import Agent, returns_of, without_exploration
+from equilearn.reinforcement.classic import CartPole, Pendulum
+from equilearn.reinforcement.deep_q import DQN
+from equilearn.reinforcement.deterministic import DDPG
+from equilearn.reinforcement.environment import Environment
+from equilearn.reinforcement.gridworld import Gridworld
+from equilearn.reinforcement.growth import Growth
+from equilearn.reinforcement.host import HostStage
+from equilearn.reinforcement.parallel_q import PQN
+from equilearn.reinforcement.proximal import PPO
+from equilearn.reinforcement.registered import find
+from equilearn.reinforcement.reinforce import Reinforce
+from equilearn.reinforcement.steering import Steering
+from equilearn.reinforcement.tabular import Tabular
+from equilearn.reinforcement.watching import animation, game
+
+AGENTS: dict[str, type[Agent]] = {one.__name__: one for one in (DQN, DDPG, PPO, PQN, Reinforce, Tabular)}
+KINDS: dict[str, type[Environment]] = {one.__name__: one for one in (CartPole, Pendulum, Gridworld, Steering, Growth)}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An agent that has learnt."""
+
+    agent: Agent
+    environment: str | Environment
+    networks: PyTree[Any]
+    run: Run | None = None
+    """How it learnt; None where it comes from a file."""
+
+    def act(self, observation: Array) -> Array:
+        """Return what it does, without exploration, in N observations (N, ...)."""
+        return self.agent.best(self.networks, observation)
+
+    def returns(self, games: int = 100, *, seed: int = 1) -> Float[np.ndarray, " games"]:
+        """Return the undiscounted returns of whole games without exploration."""
+        judge = find(self.environment, games)
+        return np.asarray(returns_of(self.agent, self.networks, judge, key=key_of(seed)))
+
+    def save(self, path: Path | str) -> None:
+        """Write the agent to one file: settings and arrays, nothing that could be run.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        about = {
+            "agent": type(self.agent).__name__,
+            "settings": vars(self.agent),
+            "environment": _named(self.environment),
+        }
+        save_tree(Path(path), self.networks, {"kind": "agent", **about})
+
+    def watch(self, path: Path | str, *, seed: int = 2) -> None:
+        """Write a game as an animated GIF.
+
+        Raises:
+            UserError: the environment has no picture of itself, or the file cannot be written.
+        """
+        stage = find(self.environment, 1)
+        if isinstance(stage, HostStage):
+            raise UserError(f"{self.environment}: is not one of pure functions, which alone can be watched this way.")
+        states = game(stage.environment, without_exploration(self.agent, self.networks), key=key_of(seed))
+        write_atomically(Path(path), animation(stage.environment, states))
+
+
+def _named(environment: str | Environment) -> dict[str, Any] | str:
+    if isinstance(environment, str):
+        return environment
+    return {"kind": type(environment).__name__, "parameters": vars(environment)}
+
+
+def _tuples(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings as they were before JSON made lists of tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+
+
+def load(path: Path | str, environment: Environment | None = None) -> Trained:
+    """Return an agent from its file.
+
+    Args:
+        path: of the file.
+        environment: that it was trained on, where it is of a class of one's own.
+
+    Raises:
+        UserError: the file is none of an agent, or damaged; the environment is needed, or another one.
+    """
+    header = read_header(Path(path))
+    try:
+        kind, settings, place = AGENTS[header["agent"]], header["settings"], header["environment"]
+        agent = kind(**_tuples(settings))
+        if environment is None and not isinstance(place, str):
+            environment = KINDS[place["kind"]](**_tuples(place["parameters"])) if place["kind"] in KINDS else None
+            if environment is None:
+                raise UserError(f"{path}: was trained on {place['kind']}, an environment of one's own; give it.")
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f"{path}: is no agent of this version's, or damaged.") from None
+    where = environment if environment is not None else place
+    stage = find(where, 1)
+    like = eqx.filter_eval_shape(lambda: agent.networks(stage, key=jax.random.key(0)))
+    return Trained(agent, where, load_tree(Path(path), like))
+
+
+def train(
+    agent: Agent,
+    environment: str | Environment,
+    *,
+    seed: int = 0,
+    folder: Path | str | None = None,
+    resume: bool = False,
+    on_host: bool = False,
+    live: bool = True,
+) -> Trained:
+    """Let an agent learn on an environment.
+
+    Args:
+        agent: its settings.
+        environment: an id that Gymnasium knows, or an environment of one's own.
+        seed: of all randomness.
+        folder: where checkpoints and the record go; None keeps nothing.
+        resume: go on from the folder's last checkpoint, if it has one.
+        on_host: step Gymnasium's own environment even where there is a twin of pure functions.
+        live: show the live line where there is a terminal.
+
+    Raises:
+        UserError: the agent does not fit the environment, or the folder holds another run.
+    """
+    stage = find(environment, agent.games, on_host=on_host)
+    judge = find(environment, agent.check_games, on_host=on_host)
+    begin_key, learn_key = jax.random.split(key_of(seed))
+    begun = agent.begin(stage, judge, key=begin_key)
+    whose = {"agent": type(agent).__name__, "parameters": vars(agent), "environment": str(environment)}
+    run = learn(
+        begun.problem, begun.networks, begun.world, begun.optimizer, begun.settings, key=learn_key,
+        folder=None if folder is None else Path(folder), resume=resume, identity=whose, live=live,
+        title=type(agent).__name__,
+    )  # fmt: skip
+    return Trained(agent, environment, run.state.networks, run)
