@@ -58,8 +58,8 @@ def test_the_report_is_self_contained_and_says_whether_to_trust(run):
     assert "Not accurate enough" in page
     assert not re.search(r"""(src|href)=["'](?!data:)""", page)
     figures = {path.name for path in (run / "figures").iterdir()}
-    assert len(figures) == 9
-    assert page.count("data:image/png;base64,") == 9
+    assert len(figures) == 11
+    assert page.count("data:image/png;base64,") == 11
 
 
 def test_evaluate_and_simulate_use_the_saved_parameters(run, capsys):

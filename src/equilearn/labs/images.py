@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from equilearn.data import FASHION, drawn_digit, image_split, picture_folder
+from equilearn.data.pictures import ENDINGS
 from equilearn.errors import UserError
 from equilearn.images import FittedClassifier, fit_classifier
 from equilearn.images.classifier import NETWORKS
@@ -77,6 +78,10 @@ class Images(Lab):
             raise self._wrong("networks", "names one twice")
         if self.data not in KNOWN and not any(mark in self.data for mark in "/\\."):
             raise self._wrong("data", f"must be {', '.join(KNOWN)} or path/to/folder, not {self.data!r}")
+        if self.picture and Path(self.picture).suffix.lower() not in ENDINGS:
+            raise self._wrong(
+                "picture", f"must be a file that ends in {', '.join(sorted(ENDINGS))}, not {self.picture!r}"
+            )
         if self.picture and self.data != "mnist":
             raise self._wrong("picture", "is a digit, which networks that learn from mnist can read")
 
