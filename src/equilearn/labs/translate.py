@@ -88,7 +88,7 @@ class Translate(Lab):
             long = rng.integers(0, self.largest + 1, needed)
             found |= dict.fromkeys(np.minimum(np.stack([short, long], 1), self.largest).ravel().tolist())
         numbers = rng.permutation(list(found)[:needed])
-        english, french = ([pieces(one) for one in spell(numbers, language)] for language in ("en", "fr"))
+        english, french = ([pieces(one) for one in spell(numbers.tolist(), language)] for language in ("en", "fr"))
         from_ = Vocabulary.of(word for words in english[: self.pairs] for word in words)
         to = Vocabulary.of(word for words in french[: self.pairs] for word in [BEGIN, *words, END])
         source = padded([from_.encode(words) for words in english])
