@@ -189,10 +189,19 @@ def test_images_from_a_folder_are_learnt_by_the_lab(tmp_path):
 
 
 @pytest.mark.slow
-def test_lenet_reads_digits_better_than_lines_do(shared):
-    findings = Images(networks=("lenet",), images=10_000, epochs=3).run(live=False)
-    test = findings.result["test"]
-    assert test["lenet"][0]["accuracy"] > 0.96 > test["logistic regression"]["accuracy"]
+def test_the_lab_shows_what_lenet_sees_and_reads_a_digit_of_ones_own(shared, tmp_path):
+    digit(tmp_path / "one.png", light=True)
+    lab = Images(networks=("lenet",), images=600, epochs=1, picture=str(tmp_path / "one.png"))
+    findings = lab.run(live=False)
+    drawn = [caption for kind, caption, _ in findings.parts if kind == "figure"]
+    assert [caption.split(":")[0].split(" of which")[0] for caption in drawn] == [
+        "Learning",
+        "What LeNet-5 sees",
+        "Mistakes",
+        "Your own digit",
+    ]
+    assert len(findings.result["own digit"]["lenet"]) == 10
+    assert sum(findings.result["own digit"]["lenet"]) == pytest.approx(1, abs=1e-4)
 
 
 def test_the_discriminator_trains_on_both_kinds_and_the_generator_through_it_alone():
