@@ -18,8 +18,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar, UInt8
 
-from equilearn.errors import DivergenceError, UserError
-from equilearn.learn import LearnSettings, Outcome, Problem, Run, key_of, learn
+from equilearn.errors import UserError
+from equilearn.learn import LearnSettings, Problem, Run, key_of, learn
 from equilearn.learn.problem import Score
 from equilearn.networks import FeedForward
 from equilearn.networks.convolutional import ConvNet, LeNet, follow
@@ -176,7 +176,5 @@ def fit_classifier(
         key=learn_key,
         title=network,
         **folders,
-    )
-    if run.outcome is Outcome.DIVERGED:
-        raise DivergenceError(f"{network}: diverged. {run.message}")
+    ).sound(network)
     return FittedClassifier(run.state.networks, run.state.world, run)

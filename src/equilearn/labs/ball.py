@@ -12,9 +12,8 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from sklearn.linear_model import Ridge
 
-from equilearn.errors import DivergenceError
 from equilearn.labs import Figures, Lab, Part
-from equilearn.learn import LearnSettings, Outcome, Problem, key_of, learn
+from equilearn.learn import LearnSettings, Problem, key_of, learn
 from equilearn.networks.generative import ConvDense
 from equilearn.optimizers import adam
 from equilearn.report import Findings
@@ -152,9 +151,7 @@ class Ball(Lab):
         problem = Throwing(*map(jnp.asarray, balls["validation"][:2]), frames=frames, ahead=self.ahead)
         settings = LearnSettings(episodes=self.episodes, batch_size=128, check_every=min(10, self.episodes))
         run = learn(problem, net, (), adam(2e-3), settings, key=learn_key, title="ball", folder=folder,
-                    resume=folder is not None, live=False)  # fmt: skip
-        if run.outcome is Outcome.DIVERGED:
-            raise DivergenceError(f"ball: diverged. {run.message}")
+                    resume=folder is not None, live=False).sound("ball")  # fmt: skip
         said = np.asarray(eqx.filter_jit(run.state.networks)(jnp.asarray(x)))
         shown = {"seen": _centres(x[:6]), "said": said[:6], "came": t[:6], "now": now[:6]}
         return {"distance": np.linalg.norm(said - t, axis=1).tolist(), "shown": shown}

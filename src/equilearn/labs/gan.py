@@ -15,10 +15,9 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scipy.spatial.distance import cdist
 
 from equilearn.data import image_split
-from equilearn.errors import DivergenceError
 from equilearn.images import Adversarial, FittedClassifier, fit_classifier, make, players
 from equilearn.labs import Figures, Lab, Part
-from equilearn.learn import LearnSettings, Outcome, key_of, learn
+from equilearn.learn import LearnSettings, key_of, learn
 from equilearn.learn.ensemble import learn_many
 from equilearn.networks import FeedForward
 from equilearn.networks.generative import ConvDense, Generator
@@ -174,9 +173,7 @@ class GAN(Lab):
         world = problem.world(pair, pictures=min(WAY, self.epochs + 1), samples=64, key=keys[2])
         settings = LearnSettings(episodes=self.epochs, batch_size=64, check_every=1)
         run = learn(problem, pair, world, players(5e-4), settings, key=keys[3], title="digits", folder=folder,
-                    resume=folder is not None, live=False)  # fmt: skip
-        if run.outcome is Outcome.DIVERGED:
-            raise DivergenceError(f"gan: diverged. {run.message}")
+                    resume=folder is not None, live=False).sound("gan")  # fmt: skip
         noise = jax.random.normal(keys[4], (JUDGED, LATENT))
         state = run.state
         made = np.asarray(eqx.filter_jit(make)(state.networks["generator"], state.world["moments"], noise))

@@ -25,7 +25,7 @@ from jaxtyping import PRNGKeyArray
 
 import equilearn.interrupts as interrupts
 import equilearn.learn.devices as devices
-from equilearn.errors import UserError
+from equilearn.errors import DivergenceError, UserError
 from equilearn.learn.checkpoint import load_tree, read_header, save_tree
 from equilearn.learn.episode import Call, Record, Summaries
 from equilearn.learn.files import writing
@@ -57,6 +57,20 @@ class Run:
     """Summary of the check of the final state."""
     history: list[dict[str, Any]]
     """One row a check: what `metrics.jsonl` holds."""
+
+    def sound(self, what: str, repair: str = "") -> Run:
+        """Return the run where its numbers stayed finite.
+
+        Args:
+            what: was learnt, for the message.
+            repair: a sentence that the message ends with.
+
+        Raises:
+            DivergenceError: they did not.
+        """
+        if self.outcome is Outcome.DIVERGED:
+            raise DivergenceError(f"{what}: diverged. {self.message} {repair}".rstrip())
+        return self
 
 
 @dataclass

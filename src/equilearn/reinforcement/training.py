@@ -144,6 +144,7 @@ def train(
         live: show the live line where there is a terminal.
 
     Raises:
+        DivergenceError: numbers stopped being finite.
         UserError: the agent does not fit the environment, or the folder holds another run.
     """
     stage = find(environment, agent.games, on_host=on_host)
@@ -155,5 +156,5 @@ def train(
         begun.problem, begun.networks, begun.world, begun.optimizer, begun.settings, key=learn_key,
         folder=None if folder is None else Path(folder), resume=resume, identity=whose, live=live,
         title=type(agent).__name__,
-    )  # fmt: skip
+    ).sound(type(agent).__name__)  # fmt: skip
     return Trained(agent, environment, run.state.networks, run)

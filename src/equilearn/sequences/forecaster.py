@@ -17,8 +17,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from equilearn.errors import DivergenceError
-from equilearn.learn import LearnSettings, Outcome, Problem, Run, key_of, learn
+from equilearn.learn import LearnSettings, Problem, Run, key_of, learn
 from equilearn.networks import Recurrent
 from equilearn.networks.recurrent import Cell
 from equilearn.optimizers import adam
@@ -134,7 +133,7 @@ def fit_forecaster(
         cell, columns, hidden, parts.train.y.shape[1], target=target, from_last=from_last, key=network_key
     )
     problem = Forecasting(*scaled(parts.train), *scaled(parts.validation))
-    run = learn(problem, network, (), optimizer or adam(1e-3), settings, key=learn_key, title="forecast", **folders)
-    if run.outcome is Outcome.DIVERGED:
-        raise DivergenceError(f"forecast: diverged. {run.message}")
+    run = learn(
+        problem, network, (), optimizer or adam(1e-3), settings, key=learn_key, title="forecast", **folders
+    ).sound("forecast")
     return FittedForecaster(run.state.networks, center, spread, run)

@@ -18,8 +18,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
-from equilearn.errors import DivergenceError, UserError
-from equilearn.learn import LearnSettings, Outcome, Problem, Run, key_of, learn
+from equilearn.errors import UserError
+from equilearn.learn import LearnSettings, Problem, Run, key_of, learn
 from equilearn.networks import Recurrent
 from equilearn.networks.recurrent import Cell, State
 from equilearn.optimizers import adam
@@ -210,7 +210,5 @@ def fit_language(
     settings = LearnSettings(episodes=passes * pieces, check_every=pieces, batch_size=1, keep_best=True)
     zero = jnp.zeros((), jnp.int32)
     run = learn(problem, network, World(network.reading.start(tracks), zero, zero), optimizer or adam(3e-3), settings,
-                key=learn_key, title="text", **folders)  # fmt: skip
-    if run.outcome is Outcome.DIVERGED:
-        raise DivergenceError(f"text: diverged. {run.message}")
+                key=learn_key, title="text", **folders).sound("text")  # fmt: skip
     return run.state.networks, run

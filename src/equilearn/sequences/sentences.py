@@ -17,8 +17,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
-from equilearn.errors import DivergenceError
-from equilearn.learn import LearnSettings, Outcome, Problem, Run, Score, key_of, learn
+from equilearn.learn import LearnSettings, Problem, Run, Score, key_of, learn
 from equilearn.networks import Attention, Recurrent
 from equilearn.networks.recurrent import Cell
 from equilearn.optimizers import adam
@@ -144,7 +143,7 @@ def fit_reader(
         (jnp.asarray(held.codes), jnp.asarray(held.lengths), jnp.asarray(held_labels)),
     )  # fmt: skip
     settings = LearnSettings(episodes=epochs, check_every=1, batch_size=batch, keep_best=True)
-    run = learn(problem, network, (), optimizer or adam(3e-3), settings, key=learn_key, title="sentiment", **folders)
-    if run.outcome is Outcome.DIVERGED:
-        raise DivergenceError(f"sentiment: diverged. {run.message}")
+    run = learn(
+        problem, network, (), optimizer or adam(3e-3), settings, key=learn_key, title="sentiment", **folders
+    ).sound("sentiment")
     return run.state.networks, run

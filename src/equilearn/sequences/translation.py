@@ -18,8 +18,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
-from equilearn.errors import DivergenceError
-from equilearn.learn import LearnSettings, Outcome, Problem, Run, Score, key_of, learn
+from equilearn.learn import LearnSettings, Problem, Run, Score, key_of, learn
 from equilearn.networks import Attention, Recurrent
 from equilearn.optimizers import adam
 
@@ -162,7 +161,7 @@ def fit_translator(
     network = Translator(*sizes, hidden, key=network_key)
     problem = Translating(Pairs(*map(jnp.asarray, train)), Pairs(*map(jnp.asarray, validation)), begin)
     settings = LearnSettings(episodes=epochs, check_every=max(1, epochs // 10), batch_size=batch, keep_best=True)
-    run = learn(problem, network, (), optimizer or adam(3e-3), settings, key=learn_key, title="translate", **folders)
-    if run.outcome is Outcome.DIVERGED:
-        raise DivergenceError(f"translate: diverged. {run.message}")
+    run = learn(
+        problem, network, (), optimizer or adam(3e-3), settings, key=learn_key, title="translate", **folders
+    ).sound("translate")
     return run.state.networks, run

@@ -20,8 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
-from equilearn.errors import DivergenceError, UserError
-from equilearn.learn import LearnSettings, Outcome, Problem, Run, key_of, learn
+from equilearn.errors import UserError
+from equilearn.learn import LearnSettings, Problem, Run, key_of, learn
 from equilearn.networks import Recurrent
 from equilearn.networks.recurrent import Cell
 from equilearn.optimizers import adam
@@ -173,7 +173,5 @@ def fit_twins(
     network_key, learn_key = jax.random.split(key_of(seed))
     settings = LearnSettings(episodes=epochs, check_every=1, batch_size=64, keep_best=True)
     run = learn(Comparing(arrays(train), arrays(validation)), Twin(cell, hidden, points, key=network_key), (),
-                adam(3e-3), settings, key=learn_key, title="similar", **folders)  # fmt: skip
-    if run.outcome is Outcome.DIVERGED:
-        raise DivergenceError(f"similar: diverged. {run.message}")
+                adam(3e-3), settings, key=learn_key, title="similar", **folders).sound("similar")  # fmt: skip
     return run.state.networks, run

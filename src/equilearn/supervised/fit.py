@@ -22,7 +22,7 @@ import pandas as pd
 from jaxtyping import Float, PRNGKeyArray
 
 from equilearn.errors import DivergenceError, UserError, first_line
-from equilearn.learn import LearnSettings, Outcome, Run, key_of, learn
+from equilearn.learn import LearnSettings, Run, key_of, learn
 from equilearn.learn.identity import fingerprint
 from equilearn.networks import INITIALISERS, FeedForward, activation_of, name_of, named
 from equilearn.optimizers import adam
@@ -270,9 +270,7 @@ def _refuse_divergence(run: Run, parts: Split, classify: bool) -> None:
         DivergenceError: numbers stopped being finite, or the network is far worse than the naive answer.
     """
     repair = "Lower the learning rate (optimizer=equilearn.optimizers.adam(1e-4), say), or leave `scale` on."
-    if run.outcome is Outcome.DIVERGED:
-        raise DivergenceError(f"fit: diverged. {run.message} {repair}")
-    error, naive = run.errors["validation"]["mean"], _naive(parts, classify)
+    error, naive = run.sound("fit", repair).errors["validation"]["mean"], _naive(parts, classify)
     if not error <= WORSE[classify] * naive:
         raise DivergenceError(
             f"fit: diverged: the error on the validation part, {error:.3g}, is {error / naive:.3g} times that of the "
