@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -115,6 +116,19 @@ def test_a_damaged_part_is_named_and_done_anew_where_it_is_deleted(done, capsys)
     part.unlink()
     assert cli.run(["resume", str(done)]) == 0
     assert result_of(done) == whole
+
+
+def test_a_lab_does_not_go_on_where_what_it_learns_from_has_changed(tmp_path, monkeypatch):
+    lab, data = Gradients(depth=4, width=8, seeds=2), [np.arange(3.0), "a text"]
+    monkeypatch.setattr(Gradients, "learns_from", lambda self: data)
+    lab.run(tmp_path, live=False)
+    lab.run(tmp_path, live=False)
+    for other in ([np.arange(3.0), "a test"], [np.arange(3), "a text"], [np.arange(3.0)[:, None], "a text"], None):
+        data = other
+        with pytest.raises(UserError, match=r"Gradients: what it learns from has changed since '.*' was done"):
+            lab.run(tmp_path, live=False)
+    with pytest.raises(UserError, match="width is 8 there, but 9 here"):
+        dataclasses.replace(lab, width=9).run(tmp_path, live=False)
 
 
 @pytest.mark.slow

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from equilearn.catalogue import constants, describe
 from equilearn.errors import UserError
-from equilearn.labs.lab import Figures, Lab, Part
+from equilearn.labs.lab import Figures, Lab, Part, from_starts
 
 if TYPE_CHECKING:
     from equilearn.report import Findings
 
-__all__ = ["LABS", "Figures", "Lab", "Part", "descriptions", "duration", "find", "run", "stored"]
+__all__ = ["LABS", "Figures", "Lab", "Part", "descriptions", "duration", "find", "from_starts", "run", "stored"]
 
 LABS = {
     "gradient-descent": "gradient_descent:GradientDescent",
@@ -98,7 +98,7 @@ def run(name: str, lab: Lab, folder: Path) -> Findings:
     from equilearn.report import write_findings
     from equilearn.runs import SETTINGS, versions
 
-    lab.look()
+    lab.learns_from()
     settings = dataclasses.asdict(lab)  # pyright: ignore[reportArgumentType]
     with writing(folder):
         if (folder / SETTINGS).exists():

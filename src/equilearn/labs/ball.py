@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from sklearn.linear_model import Ridge
 
-from equilearn.labs import Figures, Lab, Part
+from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.learn import LearnSettings, Problem, key_of, learn
 from equilearn.networks.generative import ConvDense
 from equilearn.optimizers import adam
@@ -109,8 +110,7 @@ class Ball(Lab):
         for n in self.frames:
             words = f"{n} picture{'s' if n > 1 else ''}"
             parts[f"{words}: rules"] = lambda _, n=n: self._rules(n)
-            for start in range(self.seeds):
-                parts[f"{words}: start {start + 1}"] = lambda folder, n=n, start=start: self._network(folder, n, start)
+            parts |= from_starts(f"{words}: start", self.seeds, functools.partial(self._network, n))
         return parts
 
     def _balls(self, frames: int) -> dict[str, tuple[np.ndarray, ...]]:
@@ -142,7 +142,7 @@ class Ball(Lab):
             }
         return {name: np.linalg.norm(guess - later, axis=1).tolist() for name, guess in guesses.items()}
 
-    def _network(self, folder: Path | None, frames: int, start: int) -> dict[str, Any]:
+    def _network(self, frames: int, folder: Path | None, start: int) -> dict[str, Any]:
         """Return the test distances of a start, and some of its answers."""
         balls = self._balls(frames)
         x, t, now = balls["test"]

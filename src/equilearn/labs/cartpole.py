@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from equilearn.labs import Figures, Lab, Part
+from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.labs.learning import at_random, baseline, compared, curves, film, learnt
 from equilearn.reinforcement import DQN, PPO, CartPole, Reinforce
 from equilearn.report import Findings
@@ -40,11 +41,10 @@ class CartPoleLab(Lab):
             "by hand": lambda _: baseline(CARTPOLE, _by_hand),
         }
         for name in dict.fromkeys(self.agents):
-            for start in range(self.seeds):
-                parts[f"{name} {start + 1}"] = lambda folder, name=name, start=start: self._learn(name, start, folder)
+            parts |= from_starts(name, self.seeds, functools.partial(self._learn, name))
         return parts
 
-    def _learn(self, name: str, start: int, folder: Path | None) -> dict[str, Any]:
+    def _learn(self, name: str, folder: Path | None, start: int) -> dict[str, Any]:
         steps = int(self.share * AGENTS[name]().steps)
         return learnt(AGENTS[name](steps=steps), CARTPOLE, self.seed + start, folder, watch=start == 0)
 

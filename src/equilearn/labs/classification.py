@@ -47,9 +47,12 @@ class Classification(Lab):
     full: ClassVar = {"images": 55_000}
     bounds: ClassVar = {"images": (100, 55_000), "epochs": (1, 10_000), "rate": (1e-9, 1), "seeds": (1, 100)}
 
+    def learns_from(self) -> Any:
+        """Return the images."""
+        return self._data()
+
     def parts(self) -> dict[str, Part]:
         """Fit the baselines and every variant."""
-        image_split("fashion-mnist", seed=self.seed)  # before any work: are the images to be had?
         return {"baselines": lambda _: classification_baselines(self._data(), scale=False)} | {
             name: lambda _, name=name: self._fit(name) for name in VARIANTS
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -11,8 +10,9 @@ import numpy as np
 from equilearn.data import Series, load_series
 from equilearn.data.series import NAMES
 from equilearn.errors import UserError
-from equilearn.labs import Figures, Lab, Part
+from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.learn import LearnSettings
+from equilearn.networks.recurrent import CELLS
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
@@ -20,7 +20,6 @@ from equilearn.report.style import COLOURS, new_figure
 from equilearn.sequences import Parts, chronological, diebold_mariano, forecast_baselines, returns
 from equilearn.sequences.forecaster import fit_forecaster
 
-NETWORK = {"simple": "simple RNN", "lstm": "LSTM", "gru": "GRU"}
 SHOWN = 200
 """Steps of the picture."""
 
@@ -61,24 +60,21 @@ class Forecast(Lab):
     seconds = 50
     bounds: ClassVar = {"every": (0, 100_000), "history": (0, 100_000), "horizons": (0, 100_000), "hidden": (1, 4096),
                         "seeds": (1, 100)}  # fmt: skip
-    choices: ClassVar = {"cell": tuple(NETWORK)}
+    choices: ClassVar = {"cell": tuple(CELLS)}
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.series not in NAMES and ":" not in self.series:
             raise self._wrong("series", f"must be {', '.join(NAMES)} or path/to/table.csv:column, not {self.series!r}")
 
-    def look(self) -> None:
-        """Read the series and cut it into windows once."""
-        self._windows()
+    def learns_from(self) -> Any:
+        """Return the windows."""
+        return [(part.x, part.y) for part in self._windows()[1]]
 
     def parts(self) -> dict[str, Part]:
         """Make the baselines' forecasts, then the network's from every start."""
         parts: dict[str, Part] = {"baselines": lambda _: self._baselines()}
-        return parts | {
-            f"start {start + 1}": lambda folder, start=start: self._network(folder, start)
-            for start in range(self.seeds)
-        }
+        return parts | from_starts("start", self.seeds, self._network)
 
     def _usual(self) -> Usual:
         """Return the settings with those of the series where none are given."""
@@ -106,7 +102,7 @@ class Forecast(Lab):
         made = forecast_baselines(parts, self._usual().horizons, period=self._period(series))
         if series.prices:
             made = {"zero": np.zeros(parts.test.y.shape)} | made
-        return {"forecasts": made, "data": _digest(parts)}
+        return {"forecasts": made}
 
     def _network(self, folder: Path | None, start: int) -> dict[str, Any]:
         """Return one network's forecasts of the test part, and the epoch they are from."""
@@ -119,16 +115,13 @@ class Forecast(Lab):
         return {
             "forecast": fitted.predict(parts.test),
             "epoch": int(fitted.run.state.episode),
-            "data": _digest(parts),
         }
 
     def report(self, made: Figures) -> Findings:
         """Return the errors, the tests and the picture."""
         series, parts = self._windows()
-        usual, name = self._usual(), NETWORK[self.cell]
+        usual, name = self._usual(), CELLS[self.cell]
         actual = parts.test.y
-        if changed := [name for name in self.parts() if made[name]["data"] != _digest(parts)]:
-            raise UserError(f"Forecast: {self.series} has changed since '{changed[0]}' was done; start anew.")
         baselines = {one: np.array(values) for one, values in made["baselines"]["forecasts"].items()}
         networks = [np.array(made[f"start {start + 1}"]["forecast"]) for start in range(self.seeds)]
         findings = Findings(
@@ -173,14 +166,6 @@ class Forecast(Lab):
         findings.result["test of the difference"] = verdicts
         findings.result["epochs"] = [made[f"start {start + 1}"]["epoch"] for start in range(self.seeds)]
         return findings
-
-
-def _digest(parts: Parts) -> str:
-    """Return by what the data are known again: a lab must not go on with others."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.x.tobytes() + part.y.tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _picture(

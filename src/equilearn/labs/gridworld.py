@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from equilearn.labs import Figures, Lab, Part
+from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.labs.learning import at_random, baseline
 from equilearn.reinforcement import CLIFF, LAKE, ROOM, Gridworld, Tabular, policy_iteration, train, value_iteration
 from equilearn.reinforcement.gridworld import MOVES, draw_map
@@ -44,8 +45,7 @@ class GridworldLab(Lab):
         """Solve exactly, then learn."""
         parts: dict[str, Part] = {"exact": lambda _: self._exact()}
         for name in RULES:
-            for start in range(self.seeds):
-                parts[f"{name} {start + 1}"] = lambda folder, name=name, start=start: self._learn(name, start, folder)
+            parts |= from_starts(name, self.seeds, functools.partial(self._learn, name))
         return parts
 
     def _exact(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class GridworldLab(Lab):
             "random": baseline(world, at_random(world))["returns"],
         }
 
-    def _learn(self, name: str, start: int, folder: Path | None) -> dict[str, Any]:
+    def _learn(self, name: str, _: Path | None, start: int) -> dict[str, Any]:
         """Return the table, and how far shorter runs and the whole one end from the exact values."""
         world = WORLDS[self.world]
         exact = _exploring(world, self.exploration) if RULES[name] else policy_iteration(world.tables()).values
@@ -75,7 +75,6 @@ class GridworldLab(Lab):
             learnt = _values(table, self.exploration if RULES[name] else 0.0)
             off.append(np.abs(learnt - exact)[world.open].max() / np.abs(exact).max())
             steps.append(agent.steps)
-        del folder
         return {"table": table, "off": off, "steps": steps}
 
     def report(self, made: Figures) -> Findings:

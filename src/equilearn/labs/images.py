@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,10 +12,9 @@ import numpy as np
 
 from equilearn.data import FASHION, drawn_digit, image_split, picture_folder
 from equilearn.data.pictures import ENDINGS
-from equilearn.errors import UserError
 from equilearn.images import FittedClassifier, fit_classifier
 from equilearn.images.classifier import NETWORKS
-from equilearn.labs import Figures, Lab, Part
+from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.learn import LearnSettings
 from equilearn.networks.convolutional import LeNet
 from equilearn.optimizers import adam
@@ -85,20 +83,16 @@ class Images(Lab):
         if self.picture and self.data != "mnist":
             raise self._wrong("picture", "is a digit, which networks that learn from mnist can read")
 
-    def look(self) -> None:
-        """Read the pictures once."""
-        self._data()
-        if self.picture:
-            drawn_digit(Path(self.picture))
+    def learns_from(self) -> Any:
+        """Return the pictures, and the digit of one's own."""
+        return (*self._data()[0], drawn_digit(Path(self.picture)) if self.picture else None)
 
     def parts(self) -> dict[str, Part]:
         """Fit the baselines, then every network from every start."""
         parts: dict[str, Part] = {"baselines": lambda _: self._baselines()}
-        return parts | {
-            f"{name}, start {start + 1}": lambda folder, name=name, start=start: self._network(folder, name, start)
-            for name in self.networks
-            for start in range(self.seeds)
-        }
+        for name in self.networks:
+            parts |= from_starts(f"{name}, start", self.seeds, functools.partial(self._network, name))
+        return parts
 
     def _data(self) -> tuple[Split, tuple[str, ...]]:
         data, classes = _read(self.data, self.seed)
@@ -106,13 +100,13 @@ class Images(Lab):
 
     def _baselines(self) -> dict[str, Any]:
         data, _ = self._data()
-        return {"metrics": classification_baselines(data, scale=False), "data": _digest(data)}
+        return classification_baselines(data, scale=False)
 
     def _recipe(self, name: str) -> Recipe:
         recipe = RECIPES[name]
         return recipe._replace(epochs=self.epochs) if self.epochs else recipe
 
-    def _network(self, folder: Path | None, name: str, start: int) -> dict[str, Any]:
+    def _network(self, name: str, folder: Path | None, start: int) -> dict[str, Any]:
         """Return the test metrics of a start, how it learnt, and for the first what there is to be seen."""
         (data, classes), recipe = self._data(), self._recipe(name)
         settings = LearnSettings(episodes=recipe.epochs, batch_size=recipe.batch, check_every=1, keep_best=True)
@@ -127,7 +121,6 @@ class Images(Lab):
             "seconds": fitted.run.seconds,
             "weights": sum(leaf.size for leaf in jax.tree.leaves(fitted.network) if hasattr(leaf, "size")),
             "curve": [row["scores/accuracy/mean"] for row in fitted.run.history],
-            "data": _digest(data),
         }
         if self.picture:
             made["own"] = fitted.predict(drawn_digit(Path(self.picture))[None])[0]
@@ -142,13 +135,11 @@ class Images(Lab):
     def report(self, made: Figures) -> Findings:
         """Return the table, the curves, what LeNet sees, and what is mistaken."""
         data, classes = self._data()
-        if changed := [name for name in self.parts() if made[name]["data"] != _digest(data)]:
-            raise UserError(f"Images: {self.data} has changed since '{changed[0]}' was done; start anew.")
         findings = Findings(
             f"{len(classes)} kinds of pictures ({self.data}): what convolutions see that rows of pixels hide."
         )
         starts = {name: [made[f"{name}, start {n + 1}"] for n in range(self.seeds)] for name in self.networks}
-        base = made["baselines"]["metrics"]
+        base = made["baselines"]
         rows = [[name, *(f"{one[key]:.4f}" for key in METRICS), "-", "-", "-"] for name, one in base.items()]
         for name, some in starts.items():
             cells = [
@@ -193,11 +184,6 @@ class Images(Lab):
 def _read(data: str, seed: int) -> tuple[Split, tuple[str, ...]]:
     """Return the parts of a data set, and the classes' names."""
     return (image_split(data, seed=seed), KNOWN[data]) if data in KNOWN else picture_folder(Path(data), seed=seed)
-
-
-def _digest(data: Split) -> str:
-    """Return by what the data are known again: a lab must not go on with others."""
-    return hashlib.sha256(b"".join(np.asarray(part).tobytes()[::97] for part in data)).hexdigest()[:16]
 
 
 def _inside(fitted: FittedClassifier, x: np.ndarray) -> dict[str, Any]:

@@ -91,12 +91,15 @@ class Lab(abc.ABC):
         """Return the lab with the settings of its long study, except those that are given."""
         return cls(**{**cls.full, **settings})
 
-    def look(self) -> None:  # noqa: B027 (nothing to look at by default)
-        """Look at the files that the settings name, before anything is written.
+    def learns_from(self) -> Any:
+        """Return what the work depends on beside the settings, read from files: arrays and texts, nested.
+
+        It is asked for before anything is written; by its digest a folder knows whether it has changed.
 
         Raises:
-            UserError: one is missing or wrong.
+            UserError: a file is missing or wrong.
         """
+        return None
 
     @abc.abstractmethod
     def parts(self) -> dict[str, Part]:
@@ -115,9 +118,13 @@ class Lab(abc.ABC):
             live: show the live line where there is a terminal.
 
         Raises:
-            UserError: the folder holds parts of other settings, or damaged ones.
+            UserError: the folder holds parts of other settings or other data, or damaged ones.
         """
         from equilearn.labs.parts import do
 
-        self.look()
         return self.report(do(self, title or type(self).__name__, folder, live=live))
+
+
+def from_starts(name: str, starts: int, work: Callable[[Path | None, int], Any]) -> dict[str, Part]:
+    """Return one part for each random start: `NAME 1`, `NAME 2` and so on; `work` is given the folder and the start."""
+    return {f"{name} {start + 1}": lambda folder, start=start: work(folder, start) for start in range(starts)}

@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from equilearn.labs import Figures, Lab, Part
+from equilearn.networks.recurrent import CELLS
 from equilearn.report import Findings
 from equilearn.report.findings import spread
 from equilearn.report.style import COLOURS, new_figure
 from equilearn.sequences.recall import NOISE, SEEN, SYMBOLS, guess, linear, remember, steps_of
 
-CELLS = {"simple": "simple RNN", "lstm": "LSTM", "gru": "GRU", "open": "LSTM, forget gate opened to the gap"}
+ALL = CELLS | {"open": "LSTM, forget gate opened to the gap"}
 RECALLED = 0.95
 """A start has remembered if so many symbols are right."""
 
@@ -37,8 +38,8 @@ class Memory(Lab):
 
     def parts(self) -> dict[str, Part]:
         """Train every cell on both tasks, for all gaps and starts at once."""
-        recall = {f"recall, {name}": lambda _, cell=cell: self._cell("recall", cell) for cell, name in CELLS.items()}
-        waves = {f"waves, {name}": lambda _, cell=cell: self._cell("waves", cell) for cell, name in _plain().items()}
+        recall = {f"recall, {name}": lambda _, cell=cell: self._cell("recall", cell) for cell, name in ALL.items()}
+        waves = {f"waves, {name}": lambda _, cell=cell: self._cell("waves", cell) for cell, name in CELLS.items()}
         return {"linear": lambda _: self._linear()} | recall | waves
 
     def _gaps(self, task: str) -> tuple[int, ...]:
@@ -67,7 +68,7 @@ class Memory(Lab):
             f"is asked which it was. {self.updates} gradient steps on sequences that are always new. Least squares "
             "sees all steps at once, and so has nothing to remember: the difficulty is memory and nothing else."
         )
-        recalled = {name: np.array(made[f"recall, {name}"]) for name in CELLS.values()}
+        recalled = {name: np.array(made[f"recall, {name}"]) for name in ALL.values()}
         findings.table(
             f"Share of right symbols by gap: median (lowest to highest) of {self.seeds} starts",
             ["", *(f"gap {gap}" for gap in gaps)],
@@ -93,7 +94,7 @@ class Memory(Lab):
         axes[0].set(xlabel="gap (steps)", ylabel="share of right symbols", ylim=(0, 1.05), title="Which symbol was it?")
         findings.heading("Waves of changing frequency")
         ahead = self._gaps("waves")
-        foretold = {name: np.array(made[f"waves, {name}"]) for name in _plain().values()}
+        foretold = {name: np.array(made[f"waves, {name}"]) for name in CELLS.values()}
         findings.text(
             f"{SEEN} noisy steps (standard deviation {NOISE}) of a wave whose frequency changes evenly; the value so "
             "many steps later. No single linear rule fits all frequencies; a network can find out which it is."
@@ -129,11 +130,6 @@ class Memory(Lab):
             "linear": made["linear"],
         }  # fmt: skip
         return findings
-
-
-def _plain() -> dict[str, str]:
-    """Return the cells with their usual start."""
-    return {cell: name for cell, name in CELLS.items() if cell != "open"}
 
 
 def _fails(values: np.ndarray, gaps: tuple[int, ...]) -> int | None:

@@ -1,7 +1,8 @@
 """The parts of a lab, done one after the other; what is finished is kept.
 
-DIR/parts/NAME.json holds a part's figures with the lab's name and settings and a checksum, written atomically when
-the part is finished. A lab that goes on takes them from there: it ends where the uninterrupted one would have ended.
+DIR/parts/NAME.json holds a part's figures with the lab's name and settings, a digest of the data and a checksum,
+written atomically when the part is finished. A lab that goes on takes them from there: it ends where the uninterrupted
+one would have ended.
 DIR/runs/NAME/ is where a part's own long work may keep checkpoints.
 """
 
@@ -38,12 +39,12 @@ def do(lab: Lab, title: str, folder: Path | None, *, live: bool) -> Figures:
     """Do the parts of a lab that are not in the folder yet; return the figures of all, and the seconds they took.
 
     Raises:
-        UserError: the folder holds parts of other settings, or damaged ones, or cannot be written.
+        UserError: the folder holds parts of other settings or other data, or damaged ones, or cannot be written.
     """
-    parts, mine = lab.parts(), identity(lab)
+    parts, mine, data = lab.parts(), identity(lab), digest(lab.learns_from())
     assert len({slug(name) for name in parts}) == len(parts), "two parts would share a file"
     kept = {} if folder is None else {name: file for name in parts if (file := _file(folder, name)).exists()}
-    made = {name: _read(file, mine) for name, file in kept.items()}
+    made = {name: _read(file, name, mine, data) for name, file in kept.items()}
     with LiveLine(title, live=live, clock=True) as line:
         for number, (name, part) in enumerate(parts.items(), start=1):
             if name in made:
@@ -54,8 +55,17 @@ def do(lab: Lab, title: str, folder: Path | None, *, live: bool) -> Figures:
             text = json.dumps(figures, default=plain)
             made[name] = {"figures": json.loads(text), "seconds": time.perf_counter() - began}
             if folder is not None:
-                _write(_file(folder, name), mine, made[name])
+                _write(_file(folder, name), mine, data, made[name])
     return {name: made[name]["figures"] for name in parts} | {"seconds": sum(one["seconds"] for one in made.values())}
+
+
+def digest(data: Any) -> str:
+    """Return by what arrays and texts are known again."""
+    whole = hashlib.sha256()
+    for leaf in jax.tree.leaves(data):
+        array = np.ascontiguousarray(leaf)
+        whole.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
+    return whole.hexdigest()[:16]
 
 
 def slug(name: str) -> str:
@@ -78,8 +88,8 @@ def _checksum(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _write(file: Path, mine: dict[str, Any], made: dict[str, Any]) -> None:
-    content = {"lab": mine, "made": made}
+def _write(file: Path, mine: dict[str, Any], data: str, made: dict[str, Any]) -> None:
+    content = {"lab": mine, "data": data, "made": made}
     text = json.dumps({**content, "checksum": _checksum(content)})
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +98,7 @@ def _write(file: Path, mine: dict[str, Any], made: dict[str, Any]) -> None:
         raise refuse(file, error) from None
 
 
-def _read(file: Path, mine: dict[str, Any]) -> dict[str, Any]:
+def _read(file: Path, name: str, mine: dict[str, Any], data: str) -> dict[str, Any]:
     """Return what a part's file holds."""
     try:
         content = json.loads(file.read_bytes())
@@ -100,6 +110,8 @@ def _read(file: Path, mine: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"{file}: is damaged; delete it, and `equilearn resume` does this part anew.")
     if found := difference(content["lab"], mine):
         raise UserError(f"{file}: is of another lab: {found}; put the settings back as they were, or start anew.")
+    if content["data"] != data:
+        raise UserError(f"{mine['lab']}: what it learns from has changed since '{name}' was done; start anew.")
     return content["made"]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from equilearn.labs import Figures, Lab, Part
+from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.labs.learning import at_random, baseline, compared, curves, film, learnt
 from equilearn.reinforcement import DDPG, Pendulum
 from equilearn.report import Findings
@@ -42,11 +43,10 @@ class PendulumLab(Lab):
             "physics": lambda _: baseline(PENDULUM, _by_energy),
         }
         for name in dict.fromkeys(self.agents):
-            for start in range(self.seeds):
-                parts[f"{name} {start + 1}"] = lambda folder, name=name, start=start: self._learn(name, start, folder)
+            parts |= from_starts(name, self.seeds, functools.partial(self._learn, name))
         return parts
 
-    def _learn(self, name: str, start: int, folder: Path | None) -> dict[str, Any]:
+    def _learn(self, name: str, folder: Path | None, start: int) -> dict[str, Any]:
         agent = DDPG(steps=self.steps, **REMEDIES[name])
         return learnt(agent, PENDULUM, self.seed + start, folder, watch=start == 0)
 

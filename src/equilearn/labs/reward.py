@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from equilearn.labs import Figures, Lab, Part
+from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.labs.learning import film
 from equilearn.learn import key_of
 from equilearn.reinforcement import RACE, Gridworld, Tabular, policy_iteration, train
@@ -37,11 +38,10 @@ class Reward(Lab):
 
     def parts(self) -> dict[str, Part]:
         """Solve and learn with every reward."""
-        return {
-            f"{kind} {start + 1}": lambda folder, kind=kind, start=start: self._learn(kind, start, folder)
-            for kind in KINDS
-            for start in range(self.seeds)
-        }
+        parts: dict[str, Part] = {}
+        for kind in KINDS:
+            parts |= from_starts(kind, self.seeds, functools.partial(self._learn, kind))
+        return parts
 
     def _world(self, kind: str) -> Gridworld:
         bonus, shaping = {"goal only": (0.0, 0.0), "bonus on the way": (self.bonus, 0.0), "potential": (0.0, 0.05)}[
@@ -49,7 +49,7 @@ class Reward(Lab):
         ]
         return Gridworld(rows=RACE, bonus=bonus, shaping=shaping)
 
-    def _learn(self, kind: str, start: int, folder: Path | None) -> dict[str, Any]:
+    def _learn(self, kind: str, folder: Path | None, start: int) -> dict[str, Any]:
         """Return what the agent learnt, what it collects, and how often it arrives."""
         world = self._world(kind)
         trained = train(Tabular(steps=self.steps), world, seed=self.seed + start, folder=folder,

@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from equilearn.data import load_reviews
-from equilearn.labs import Figures, Lab, Part
+from equilearn.labs import Figures, Lab, Part, from_starts
+from equilearn.networks.recurrent import CELLS
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.style import COLOURS, new_figure
 from equilearn.sequences import Padded, Vocabulary, padded
 from equilearn.sequences.sentences import fit_reader, judged
 
-CELLS = {"simple": "simple RNN", "lstm": "LSTM", "gru": "GRU"}
 LONGEST = 32
 """Words that are read of a sentence; one in fourteen has more."""
 VALIDATION = 0.1
@@ -53,16 +53,14 @@ class Sentiment(Lab):
     bounds: ClassVar = {"embedded": (1, 4096), "hidden": (1, 4096), "epochs": (1, 1000), "splits": (2, 50)}
     choices: ClassVar = {"cell": tuple(CELLS)}
 
-    def look(self) -> None:
-        """Read the sentences once."""
-        load_reviews()
+    def learns_from(self) -> Any:
+        """Return the sentences and whether they are in favour."""
+        sentences, labels = load_reviews()
+        return [" ".join(words) for words in sentences], labels
 
     def parts(self) -> dict[str, Part]:
         """Learn from every split."""
-        return {
-            f"split {number + 1}": lambda folder, number=number: self._split(folder, number)
-            for number in range(self.splits)
-        }
+        return from_starts("split", self.splits, self._split)
 
     def _cut(self, sentences: int, number: int) -> Cut:
         """Return the sentences of a split's parts."""

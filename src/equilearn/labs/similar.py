@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,14 +11,13 @@ import numpy as np
 
 from equilearn.data import load_series
 from equilearn.data.series import NAMES
-from equilearn.errors import UserError
-from equilearn.labs import Figures, Lab, Part
+from equilearn.labs import Figures, Lab, Part, from_starts
+from equilearn.networks.recurrent import CELLS
 from equilearn.report import Findings
 from equilearn.report.style import COLOURS, new_figure
 from equilearn.sequences.twins import WindowPairs, distance, draw_pairs, fit_twins
 from equilearn.sequences.windows import returns
 
-CELLS = {"simple": "simple RNN", "lstm": "LSTM", "gru": "GRU"}
 EVERY = {"weather": 6}
 """Ten minutes become hours."""
 SHARES = (0.7, 0.8)
@@ -59,17 +57,14 @@ class Similar(Lab):
         if len(set(self.series)) < max(2, len(self.series)):
             raise self._wrong("series", "must be at least two different ones")
 
-    def look(self) -> None:
-        """Read the series and draw a few pairs."""
-        self._drawn(10)
+    def learns_from(self) -> Any:
+        """Return the pairs of windows."""
+        return self._drawn(self.pairs)
 
     def parts(self) -> dict[str, Part]:
         """Compare by distances and features, then train from every start."""
         parts: dict[str, Part] = {"classical": lambda _: self._classical()}
-        return parts | {
-            f"start {start + 1}": lambda folder, start=start: self._network(folder, start)
-            for start in range(self.seeds)
-        }
+        return parts | from_starts("start", self.seeds, self._network)
 
     def _drawn(self, pairs: int) -> tuple[WindowPairs, WindowPairs, WindowPairs]:
         """Return pairs of three stretches of time: no step is in two of them."""
@@ -101,12 +96,11 @@ class Similar(Lab):
                 "distance of the windows": _right(far[1], validation.together, far[2], test.together),
                 "logistic regression on features": logistic.score(scale.transform(_features(test)), test.together),
             },
-            "data": _digest((train, validation, test)),
         }
 
     def _network(self, folder: Path | None, start: int) -> dict[str, Any]:
         """Return what one network gets right, and the distances it sees."""
-        train, validation, test = drawn = self._drawn(self.pairs)
+        train, validation, test = self._drawn(self.pairs)
         network, run = fit_twins(
             train, validation, cell=self.cell, hidden=self.hidden, epochs=self.epochs, seed=self.seed + start,  # pyright: ignore[reportArgumentType]
             folder=folder, resume=folder is not None,
@@ -118,14 +112,11 @@ class Similar(Lab):
         return {
             "right": _right(far[0], validation.together, far[1], test.together), "epoch": int(run.state.episode),
             "distances": far[1] if start == 0 else [], "together": test.together if start == 0 else [],
-            "data": _digest(drawn),
         }  # fmt: skip
 
     def report(self, made: Figures) -> Findings:
         """Return the shares that are right, and the distances."""
         drawn, name = self._drawn(self.pairs), CELLS[self.cell]
-        if changed := [one for one in self.parts() if made[one]["data"] != _digest(drawn)]:
-            raise UserError(f"Similar: a series has changed since '{changed[0]}' was done; start anew.")
         findings = Findings("Do two windows belong to the same series? By a network, and by hand.")
         tests = len(drawn[2].together)
         findings.text(
@@ -188,10 +179,3 @@ def _of_window(x: np.ndarray) -> np.ndarray:
     return np.stack(
         [*smooth, np.mean(np.diff(x, axis=1) > 0, axis=1), x.max(axis=1), x.min(axis=1), np.mean(x**4, axis=1)], axis=1
     )
-
-
-def _digest(drawn: tuple[WindowPairs, ...]) -> str:
-    digest = hashlib.sha256()
-    for part in drawn:
-        digest.update(part.first.tobytes() + part.second.tobytes())
-    return digest.hexdigest()[:16]

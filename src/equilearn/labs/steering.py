@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
-from equilearn.labs import Figures, Lab, Part
+from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.labs.learning import at_random, baseline, compared, curves, film, learnt
 from equilearn.reinforcement import DDPG, DQN, Steering
 from equilearn.reinforcement.steering import SHARPEST
@@ -40,13 +41,10 @@ class SteeringLab(Lab):
             "linear": lambda _: baseline(ROAD, _linear),
         }
         for count in (*dict.fromkeys(self.angles), 0):
-            for start in range(self.seeds):
-                parts[f"{count} {start + 1}"] = lambda folder, count=count, start=start: self._learn(
-                    count, start, folder
-                )
+            parts |= from_starts(str(count), self.seeds, functools.partial(self._learn, count))
         return parts
 
-    def _learn(self, count: int, start: int, folder: Path | None) -> dict[str, Any]:
+    def _learn(self, count: int, folder: Path | None, start: int) -> dict[str, Any]:
         warmup = min(1_000, self.steps // 4)
         agent = DQN(steps=self.steps, warmup=warmup, hidden=(64, 64), learning_rate=1e-3) if count else DDPG(
             steps=self.steps, warmup=warmup, hidden=(64, 64))  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -12,8 +11,9 @@ import numpy as np
 
 from equilearn.data import load_text
 from equilearn.errors import UserError
-from equilearn.labs import Figures, Lab, Part
+from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.learn import key_of
+from equilearn.networks.recurrent import CELLS
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
@@ -22,7 +22,6 @@ from equilearn.sequences import NGrams, Vocabulary
 from equilearn.sequences.language import bits, fit_language, write
 from equilearn.sequences.vocabulary import words_of
 
-CELLS = {"simple": "simple RNN", "lstm": "LSTM", "gru": "GRU"}
 SHARES = (0.9, 0.95)
 """Where the training and the validation part end."""
 STEPS, TRACKS = 64, 32
@@ -41,12 +40,6 @@ class Cut(NamedTuple):
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
-
-    def digest(self) -> str:
-        """Return by what the text is known again."""
-        whole = hashlib.sha256("\n\n".join(self.vocabulary.symbols).encode())
-        whole.update(np.concatenate(self[1:]).tobytes())
-        return whole.hexdigest()[:16]
 
 
 class Text(Lab):
@@ -82,17 +75,15 @@ class Text(Lab):
         if self.data != "shakespeare" and not {".", "/", "\\"} & set(self.data):
             raise self._wrong("data", f"must be shakespeare or path/to/text.txt, not {self.data!r}")
 
-    def look(self) -> None:
-        """Read the text once."""
-        self._cut()
+    def learns_from(self) -> Any:
+        """Return the text, as codes and symbols."""
+        cut = self._cut()
+        return (cut.vocabulary.symbols, *cut[1:])
 
     def parts(self) -> dict[str, Part]:
         """Count the n-grams, then train from every start."""
         parts: dict[str, Part] = {"n-grams": lambda _: self._ngrams()}
-        return parts | {
-            f"start {start + 1}": lambda folder, start=start: self._network(folder, start)
-            for start in range(self.seeds)
-        }
+        return parts | from_starts("start", self.seeds, self._network)
 
     def _cut(self) -> Cut:
         """Return the text in three parts; the vocabulary is that of the first."""
@@ -118,8 +109,7 @@ class Text(Lab):
         for k in range(1, self.order + 1):
             counted = NGrams(cut.train, len(cut.vocabulary), k).smooth(cut.validation)
             each[k] = -np.log2(counted.probabilities(cut.test))
-        return {"bits": {str(k): one.mean() for k, one in each.items()}, "blocks": _blocks(each[self.order]),
-                "data": cut.digest()}  # fmt: skip
+        return {"bits": {str(k): one.mean() for k, one in each.items()}, "blocks": _blocks(each[self.order])}
 
     def _network(self, folder: Path | None, start: int) -> dict[str, Any]:
         """Return what a network that was trained from one start makes of the test part, and samples of its own."""
@@ -138,7 +128,7 @@ class Text(Lab):
         }  # fmt: skip
         join = " " if self.words else ""
         return {
-            "bits": each.mean(), "blocks": _blocks(each), "data": cut.digest(),
+            "bits": each.mean(), "blocks": _blocks(each),
             "history": [row["errors/bits/mean"] for row in run.history],
             "samples": {t: join.join(cut.vocabulary.decode(np.asarray(codes))) for t, codes in drawn.items()},
         }  # fmt: skip
@@ -146,8 +136,6 @@ class Text(Lab):
     def report(self, made: Figures) -> Findings:
         """Return bits and perplexity of all, the difference with its standard error, the curve and the samples."""
         cut, unit, name = self._cut(), self._unit, CELLS[self.cell]
-        if changed := [one for one in self.parts() if made[one]["data"] != cut.digest()]:
-            raise UserError(f"Text: {self.data} has changed since '{changed[0]}' was done; start anew.")
         findings = Findings(f"What comes next: the next {unit}, by counting and by a network that remembers.")
         unknown = float((cut.test == 0).mean())
         findings.text(

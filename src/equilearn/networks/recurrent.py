@@ -19,6 +19,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 Cell = Literal["simple", "lstm", "gru"]
+CELLS: dict[str, str] = {"simple": "simple RNN", "lstm": "LSTM", "gru": "GRU"}
+"""Cells in words."""
 GATES = {"simple": 1, "lstm": 4, "gru": 3}
 State = tuple[Float[Array, "B H"], ...]
 """What a cell remembers: h, or h and c."""
