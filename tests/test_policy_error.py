@@ -336,6 +336,8 @@ def test_verdicts_stand_on_the_policies_too():
     assert "do not pin it down" in verdict(rate=1.1, rate_error=0.01).words
     assert "cannot be told" in verdict(rate=0.97, rate_error=0.02).words
     assert verdict(rate=0.9, rate_error=0.02).accurate
+    assert "do not determine the policies" in verdict(trouble=("x",), undetermined=True).words
+    assert "could not be judged" in verdict(trouble=("x",)).words
     assert not any(
         verdict(**changes).accurate
         for changes in ({"errors": wrong}, {"rate": 1.1}, {"rate": 0.99, "rate_error": 0.02}, {"trouble": ("x",)})

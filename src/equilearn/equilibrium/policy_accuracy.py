@@ -42,6 +42,8 @@ class PolicyAccuracy:
     """Policies that price a bound and decide nothing: shown, but not judged."""
     trouble: tuple[str, ...] = ()
     """Why nothing can be said of the policies, in sentences; empty where something can."""
+    undetermined: bool = False
+    """Whether the trouble is that the equations do not determine the policies, not that these could not be judged."""
 
     def size(self, name: str) -> float:
         """Return the mean absolute value of a policy, the unit of its relative errors."""

@@ -101,9 +101,11 @@ def _estimated(
         found = along_paths(policy, states, kept, ends, jnp.asarray(draws), jnp.asarray(vectors))
         found = jax.tree.map(np.asarray, found)
         values = jax.tree.map(np.asarray, policies_at(policy, states, jnp.asarray(_moves(found.move))))._asdict()
-        trouble = _trouble(policy, states, found, names)
-    if not trouble and not np.isfinite(found.move).all():
-        trouble = (f"{CANNOT}: on some path from the states, a derivative of the equations is not a finite number.",)
+        cannot = _not_finite(found.slope, names)
+        undetermined = "" if cannot else _undetermined(policy, states, found, names)
+    if not cannot and not undetermined and not np.isfinite(found.move).all():
+        cannot = "on some path from the states, a derivative of the equations is not a finite number"
+    trouble = (f"{CANNOT}: {cannot}.",) if cannot else (undetermined,) if undetermined else ()
     rate, rate_error = rate_of(found.products, ends, weights, float(np.sum(vectors**2) ** 0.5))
     estimates = {} if trouble else {name: value[:, 1] - value[:, 0] for name, value in values.items()}
     return replace(
@@ -114,6 +116,7 @@ def _estimated(
         rate=rate,
         rate_error=rate_error,
         trouble=trouble,
+        undetermined=bool(undetermined),
     )
 
 
@@ -204,19 +207,23 @@ def _kept(errors: Mapping[str, Float[np.ndarray, "..."]], raw: int) -> tuple[tup
     return tuple(kept), [names[i] for i in kept]
 
 
-def _trouble(policy: PolicyFunction, states: Any, found: Paths, names: Sequence[str]) -> tuple[str, ...]:
-    """Return in sentences which policies the equations do not determine, and which equations say nothing of today's."""
-    bad = np.asarray(~np.isfinite(found.slope).all(axis=(0, 2)))
-    if bad.any():
-        wrong = dict.fromkeys(name for name, own in zip(names, bad.tolist(), strict=True) if own)
-        return (f"{CANNOT}: the derivative of {_and(wrong)} is not finite.",)
+def _not_finite(slope: Float[np.ndarray, "S n m"], names: Sequence[str]) -> str:
+    """Return which equations' derivatives are not finite, in words; empty where all are."""
+    bad = np.asarray(~np.isfinite(slope).all(axis=(0, 2)))
+    wrong = dict.fromkeys(name for name, own in zip(names, bad.tolist(), strict=True) if own)
+    return f"the derivative of {_and(wrong)} is not finite" if wrong else ""
+
+
+def _undetermined(policy: PolicyFunction, states: Any, found: Paths, names: Sequence[str]) -> str:
+    """Return in a sentence which policies the equations do not determine, and which equations say nothing of today's;
+    empty where they determine all."""
     left, singular, right = np.linalg.svd(found.slope)
     small = np.zeros((len(singular), right.shape[1]), bool)
     small[:, : singular.shape[1]] = singular <= SINGULAR * singular[:, :1]
     small[:, singular.shape[1] :] = True
     directions = right * small[:, :, None]
     if not small.any():
-        return ()
+        return ""
     step = 1e-3
     values = policies_at(
         policy, states, jnp.asarray(np.concatenate([0 * directions[:, :1], step * directions], axis=1))
@@ -230,7 +237,7 @@ def _trouble(policy: PolicyFunction, states: Any, found: Paths, names: Sequence[
         if (moved & small).any(axis=1).mean() > 0.5:
             undetermined[name] = None
     if matters.mean() <= 0.5:
-        return ()
+        return ""
     silent = [names[i] for i in range(len(names)) if np.abs(found.slope[:, i]).max() <= SINGULAR]
     sentence = f"The equations do not determine {_and(undetermined)}: "
     if silent:
@@ -244,7 +251,7 @@ def _trouble(policy: PolicyFunction, states: Any, found: Paths, names: Sequence[
         weight = np.abs(left[:, :, k]).mean(axis=0)
         strong = dict.fromkeys(name for name, own in zip(names, weight, strict=True) if own > 0.3 * weight.max())
         sentence += f"their derivatives depend on each other (look at {_and(strong)})."
-    return (sentence,)
+    return sentence
 
 
 def _and(names: Any) -> str:

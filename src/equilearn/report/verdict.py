@@ -47,9 +47,9 @@ def judge(solution: Solution, accuracy: Accuracy) -> Verdict:
     rows = list(_rows(accuracy, asked))
     by_state = list(_in_one_state(accuracy, rows))
     missed = [z for z, n in enumerate(accuracy.visits) if n == 0]
-    policy, doubts = accuracy.policy, []
+    policy, doubt, doubts = accuracy.policy, "", []
     if policy is not None:
-        doubts = [policy.line()] if policy.trouble or not policy.unique else list(_policies(policy))
+        doubt, doubts = _doubts(policy)
     accurate = (
         solution.outcome is not Outcome.DIVERGED
         and all(_met(row, target) for _, row, target in rows)
@@ -60,16 +60,8 @@ def judge(solution: Solution, accuracy: Accuracy) -> Verdict:
     )
     if not accurate:
         words = "Not accurate enough: do not rely on this solution yet."
-    elif policy is not None and policy.trouble:
-        words = "Not vouched for: the equations hold, but they do not determine the policies."
-    elif policy is not None and policy.unique is False:
-        words = "Not a solution to rely on: the equations hold, but they do not pin it down."
-    elif policy is not None and policy.unique is None:
-        words = "Not vouched for: the equations hold, but whether they pin the solution down cannot be told."
-    elif any("NOT within" in doubt or "TOO MUCH" in doubt for doubt in doubts):
-        words = "Not accurate enough: the equations hold better than the policies are right."
-    elif doubts:
-        words = "Not vouched for: the equations hold, but the errors of the policies are too uncertain to judge."
+    elif doubt:
+        words = doubt
     elif missed:
         states = f"{len(missed)} of {len(accuracy.visits)} states of the chain"
         words = f"Accurate where it was looked at: {states} {'was' if len(missed) == 1 else 'were'} never visited."
@@ -81,20 +73,33 @@ def judge(solution: Solution, accuracy: Accuracy) -> Verdict:
     return Verdict(accurate and not doubts, words, reasons)
 
 
-def _policies(policy: PolicyAccuracy) -> Iterator[str]:
-    """Yield in sentences which policies are not known to be right."""
+def _doubts(policy: PolicyAccuracy) -> tuple[str, list[str]]:
+    """Return why the policies are not vouched for, in one line and in sentences; both are empty where they are."""
+    if policy.undetermined:
+        return "Not vouched for: the equations hold, but they do not determine the policies.", [policy.line()]
+    if policy.trouble:
+        return "Not vouched for: the equations hold, but the policies could not be judged.", [policy.line()]
+    if policy.unique is False:
+        return "Not a solution to rely on: the equations hold, but they do not pin it down.", [policy.line()]
+    if policy.unique is None:
+        words = "Not vouched for: the equations hold, but whether they pin the solution down cannot be told."
+        return words, [policy.line()]
     bounds = f"(bounds {TRUSTED['mean']:.1e} in the mean and {TRUSTED['p999']:.1e} nearly everywhere)"
+    wrong, noisy = [], []
     for name, row in policy.summary().items():
-        if name in policy.multipliers:
+        if name in policy.multipliers or (met := policy.within(name, **TRUSTED)):
             continue
         figures = f"{name}: estimated relative error {row['relative mean']:.1e} in the mean, "
         figures += f"99.9th percentile {row['relative 99.9']:.1e}"
-        met = policy.within(name, **TRUSTED)
         if met is None:
             noise = f"standard error {row['relative standard error']:.1e}"
-            yield f"{figures}, {noise}: too uncertain to judge {bounds}."
-        elif not met:
-            yield f"{figures}: NOT within its bounds {bounds}."
+            noisy.append(f"{figures}, {noise}: too uncertain to judge {bounds}.")
+        else:
+            wrong.append(f"{figures}: NOT within its bounds {bounds}.")
+    if wrong:
+        return "Not accurate enough: the equations hold better than the policies are right.", wrong + noisy
+    words = "Not vouched for: the equations hold, but the errors of the policies are too uncertain to judge."
+    return (words, noisy) if noisy else ("", [])
 
 
 def _rows(accuracy: Accuracy, asked: Mapping[str, Target]) -> Iterator[tuple[str, Mapping[str, float], Target]]:
