@@ -325,6 +325,11 @@ def test_the_car_is_held_by_the_linear_controller_and_wheels_turn_where_they_are
     assert [float(few.wheels(jnp.asarray(i))) for i in range(3)] == pytest.approx([-0.5, 0.0, 0.5])
 
 
+def test_an_agent_that_diverges_is_not_returned():
+    with pytest.raises(UserError, match=r"PPO: diverged\. A number stopped being finite"):
+        train(PPO(steps=4096, learning_rate=1e30, checks=1, check_games=1), "CartPole-v1", live=False)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -336,6 +341,9 @@ def test_the_car_is_held_by_the_linear_controller_and_wheels_turn_where_they_are
         (lambda: DQN(replay=10), "a replay of 10 steps does not hold a round"),
         (lambda: PPO(trace=1.5), "PPO: trace must be between 0 and 1"),
         (lambda: DDPG(learning_rate=-1.0), "DDPG: learning_rate must be above 0"),
+        (lambda: DDPG(steps=900), "DDPG: warmup must be below the 900 steps of the run, not 1000"),
+        (lambda: DDPG(replay=20), "DDPG: a replay of 20 steps does not hold a round of 4 games"),
+        (lambda: PQN(exploration=(1.0, 2.0)), "PQN: exploration must be between 0 and 1"),
         (lambda: Gridworld(rows=("..", ".S.")), "rows must be texts of one length"),
         (lambda: Gridworld(rows=("..x", ".S.")), "'x' is no cell"),
         (lambda: Gridworld(rows=("...",)), "there is no S to start from"),

@@ -26,6 +26,7 @@ from equilearn.economies.growth import Growth
 from equilearn.economies.irbc import IRBC
 from equilearn.economies.olg import OLG
 from equilearn.learn import LearnSettings
+from equilearn.reinforcement import DDPG, DQN, PPO, PQN, load, train
 from equilearn.supervised import classification_metrics, confusion_matrix, fit, regression_metrics, split
 
 COUNTS = ("episodes", "epochs", "batch-size", "check-every", "patience", "width", "paths", "periods", "check-periods")
@@ -244,6 +245,17 @@ def test_wrong_model_files_end_in_one_message_before_the_training(case, tmp_path
 FEW = eq.SolveSettings(episodes=2, width=4, depth=1)
 ONE = np.random.default_rng(0).normal(size=(40, 2))
 CALLS = {
+    "an agent's steps that are no number": lambda s: DQN(steps=float("nan")),
+    "an agent's layers of text": lambda s: DQN(hidden=("many",)),
+    "an agent's one layer": lambda s: PPO(hidden=64),
+    "an agent's discount of text": lambda s: PPO(discount="0.9"),
+    "half an agent's game": lambda s: DDPG(games=2.5),
+    "an agent's exploration that is one number": lambda s: PQN(exploration=0.1),
+    "an agent that is a class": lambda s: train(DQN, "CartPole-v1"),
+    "an environment that is a number": lambda s: train(DQN(), 3),
+    "an agent from no file": lambda s: load("nowhere.npz"),
+    "an agent from a solution": lambda s: load(Path(sys.argv[1]) / "solution.npz"),
+    "a seed of an agent that is text": lambda s: train(DQN(), "CartPole-v1", seed="one"),
     "solve a class": lambda s: eq.solve(BrockMirman),
     "solve a number": lambda s: eq.solve(3),
     "solve text": lambda s: eq.solve("olg"),

@@ -27,7 +27,7 @@ ALLOWED = {
     "supervised": {"errors", "learn", "networks", "optimizers"},
     "sequences": {"errors", "learn", "networks", "optimizers"},
     "images": {"errors", "learn", "networks", "optimizers", "supervised"},
-    "reinforcement": {"errors", "learn", "networks", "optimizers"},
+    "reinforcement": {"errors", "parameters", "learn", "networks", "optimizers"},
     "data": {"errors", "supervised"},
     "labs": {
         "errors",

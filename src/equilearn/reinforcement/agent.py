@@ -12,20 +12,26 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from equilearn.errors import UserError
 from equilearn.learn import LearnSettings, Problem, Score
+from equilearn.parameters import fit_fields, within
 from equilearn.reinforcement.acting import Act, Actors, CompiledStage
 from equilearn.reinforcement.host import HostStage
 
 Stage = CompiledStage | HostStage
+
+
+MOST = 2**31 - 1
+"""What counters of 32 bits can hold."""
 
 
 class Begun(NamedTuple):
@@ -67,24 +73,33 @@ class Agent(abc.ABC):
     keep_best: bool = True
     """End with the networks of the best check, and not with the last ones."""
 
-    on: ClassVar[str] = ""
-
     def __post_init__(self) -> None:
-        name = type(self).__name__
-        for field in ("steps", "games", "checks", "check_games"):
-            if getattr(self, field) < 1:
-                raise UserError(f"{name}: {field} must be at least 1, not {getattr(self, field)}.")
-        if not self.learning_rate > 0:
-            raise UserError(f"{name}: learning_rate must be above 0, not {self.learning_rate}.")
-        if not 0 <= self.discount <= 1:
-            raise UserError(f"{name}: discount must be between 0 and 1, not {self.discount}.")
-        if any(units < 1 for units in self.hidden):
-            raise UserError(f"{name}: hidden layers must have at least 1 unit, not {self.hidden}.")
+        fit_fields(self)
+        for name in ("steps", "games", "checks", "check_games"):
+            within(type(self).__name__, name, getattr(self, name), 1, MOST)
+        self._positive("learning_rate", "hidden")
+        self._shares("discount")
 
     def _positive(self, *names: str) -> None:
+        """Refuse settings that are not above zero."""
         for name in names:
-            if not getattr(self, name) > 0:
+            if not np.all(np.asarray(getattr(self, name)) > 0):
                 raise UserError(f"{type(self).__name__}: {name} must be above 0, not {getattr(self, name)}.")
+
+    def _shares(self, *names: str) -> None:
+        """Refuse settings that are not between zero and one."""
+        for name in names:
+            value = np.asarray(getattr(self, name))
+            if not np.all((value >= 0) & (value <= 1)):
+                raise UserError(f"{type(self).__name__}: {name} must be between 0 and 1, not {getattr(self, name)}.")
+
+    def _remembers(self, *, warmup: int, replay: int, rows: int) -> None:
+        """Refuse a replay that does not hold so many steps of every game, and a run that ends before it learns."""
+        name = type(self).__name__
+        if replay // self.games < rows:
+            raise UserError(f"{name}: a replay of {replay} steps does not hold a round of {self.games} games.")
+        if not 0 <= warmup < self.steps:
+            raise UserError(f"{name}: warmup must be below the {self.steps} steps of the run, not {warmup}.")
 
     @abc.abstractmethod
     def networks(self, stage: Stage, *, key: PRNGKeyArray) -> PyTree[Any]:

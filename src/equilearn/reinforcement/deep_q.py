@@ -23,7 +23,6 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
-from equilearn.errors import UserError
 from equilearn.optimizers import adam, linear
 from equilearn.reinforcement.acting import Actors, Experience
 from equilearn.reinforcement.agent import Agent, Begun, Playing, Stage, World
@@ -57,7 +56,30 @@ class Memory(eqx.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DQN(Agent):
+class QAgent(Agent):
+    """What agents have in common that act by the values of a few actions: exploration, and the best action."""
+
+    exploration: tuple[float, float] = (1.0, 0.05)
+    """Share of random actions at the beginning, and from `explored` of the run on; linear between."""
+    explored: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._positive("explored")
+        self._shares("exploration")
+
+    def best(self, networks: Values, observation: Array) -> Array:
+        """Return the actions of the highest value."""
+        return jnp.argmax(networks(observation), axis=1)
+
+    def epsilon(self, played: Int[Array, ""]) -> Float[Array, ""]:
+        """Return the share of random actions after so many environment steps."""
+        first, last = self.exploration
+        return first + (last - first) * jnp.minimum(played / (self.explored * self.steps), 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DQN(QAgent):
     """A deep Q-network; the settings are those for CartPole."""
 
     steps: int = 50_000
@@ -76,8 +98,6 @@ class DQN(Agent):
     """Steps of random play before learning begins."""
     target_every: int = 100
     """Gradient steps after which the target network is brought up to date."""
-    exploration: tuple[float, float] = (1.0, 0.05)
-    """Share of random actions at the beginning, and from `explored` of the run on; linear between."""
     explored: float = 0.2
     double: bool = True
     duelling: bool = False
@@ -86,13 +106,8 @@ class DQN(Agent):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._positive("round", "updates", "batch", "target_every", "explored", "n_step")
-        if any(not 0 <= share <= 1 for share in self.exploration):
-            raise UserError(f"DQN: exploration must be two shares between 0 and 1, not {self.exploration}.")
-        if self.replay // self.games < self.round + self.n_step:
-            raise UserError(f"DQN: a replay of {self.replay} steps does not hold a round of {self.games} games.")
-        if self.warmup >= self.steps:
-            raise UserError(f"DQN: warmup must be below the {self.steps} steps of the run, not {self.warmup}.")
+        self._positive("round", "updates", "batch", "target_every", "n_step")
+        self._remembers(warmup=self.warmup, replay=self.replay, rows=self.round + self.n_step)
 
     def networks(self, stage: Stage, *, key: PRNGKeyArray) -> Values:
         """Return a fresh network."""
@@ -115,15 +130,6 @@ class DQN(Agent):
         settings = self.settings(self.round * self.games, taken=rows * self.games, batch=self.batch)
         optimizer = adam(self.learning_rate, schedule=linear, clip=10.0)
         return Begun(DeepQ(self, stage, judge), values, world, optimizer, settings)
-
-    def best(self, networks: Values, observation: Array) -> Array:
-        """Return the actions of the highest value."""
-        return jnp.argmax(networks(observation), axis=1)
-
-    def epsilon(self, played: Int[Array, ""]) -> Float[Array, ""]:
-        """Return the share of random actions after so many environment steps."""
-        first, last = self.exploration
-        return first + (last - first) * jnp.minimum(played / (self.explored * self.steps), 1.0)
 
 
 def explore(values: Values, epsilon: Float[Array, ""], observation: Array, *, key: PRNGKeyArray) -> Array:

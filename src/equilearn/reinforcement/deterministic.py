@@ -108,7 +108,9 @@ class DDPG(Agent):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._positive("critic_rate", "round", "updates", "batch", "follow", "critics", "delay")
+        self._positive("critic_rate", "round", "updates", "batch", "critics", "delay")
+        self._shares("follow")
+        self._remembers(warmup=self.warmup, replay=self.replay, rows=self.round)
 
     def networks(self, stage: Stage, *, key: PRNGKeyArray) -> dict[str, Any]:
         """Return a fresh actor and fresh critics."""

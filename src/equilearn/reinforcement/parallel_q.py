@@ -14,13 +14,12 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
+from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from equilearn.errors import UserError
 from equilearn.optimizers import adam, linear
 from equilearn.reinforcement.acting import Actors, Experience
-from equilearn.reinforcement.agent import Agent, Begun, Playing, Stage, World, flat
-from equilearn.reinforcement.deep_q import Values, explore
+from equilearn.reinforcement.agent import Begun, Playing, Stage, World, flat
+from equilearn.reinforcement.deep_q import QAgent, Values, explore
 from equilearn.reinforcement.environment import actions_of
 from equilearn.reinforcement.policies import Perceptron
 
@@ -34,7 +33,7 @@ class Targets(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PQN(Agent):
+class PQN(QAgent):
     """A Q-network of many games; the settings are those for CartPole."""
 
     steps: int = 400_000
@@ -48,15 +47,12 @@ class PQN(Agent):
     """Samples of a gradient step."""
     trace: float = 0.9
     """lambda: 0 trusts the values, 1 the returns."""
-    exploration: tuple[float, float] = (1.0, 0.05)
-    """Share of random actions at the beginning, and from `explored` of the run on; linear between."""
     explored: float = 0.4
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._positive("round", "epochs", "batch", "explored")
-        if not 0 <= self.trace <= 1 or any(not 0 <= share <= 1 for share in self.exploration):
-            raise UserError("PQN: trace and the two shares of exploration must be between 0 and 1.")
+        self._positive("round", "epochs", "batch")
+        self._shares("trace")
 
     def networks(self, stage: Stage, *, key: PRNGKeyArray) -> Values:
         """Return a fresh network with normalised layers."""
@@ -73,15 +69,6 @@ class PQN(Agent):
         networks = self.networks(stage, key=network_key)
         optimizer = adam(self.learning_rate, schedule=linear, clip=10.0)
         return Begun(ParallelQ(self, stage, judge), networks, world, optimizer, settings)
-
-    def best(self, networks: Values, observation: Array) -> Array:
-        """Return the actions of the highest value."""
-        return jnp.argmax(networks(observation), axis=1)
-
-    def epsilon(self, played: Int[Array, ""]) -> Float[Array, ""]:
-        """Return the share of random actions after so many environment steps."""
-        first, last = self.exploration
-        return first + (last - first) * jnp.minimum(played / (self.explored * self.steps), 1.0)
 
 
 class ParallelQ(Playing):

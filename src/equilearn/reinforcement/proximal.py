@@ -18,7 +18,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree, Scalar
 
-from equilearn.errors import UserError
 from equilearn.optimizers import adam, linear
 from equilearn.reinforcement.acting import Actors, Experience
 from equilearn.reinforcement.agent import Agent, Begun, Playing, Stage, World, flat
@@ -63,8 +62,7 @@ class PPO(Agent):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._positive("round", "epochs", "batch", "clip")
-        if not 0 <= self.trace <= 1:
-            raise UserError(f"PPO: trace must be between 0 and 1, not {self.trace}.")
+        self._shares("trace")
 
     def networks(self, stage: Stage, *, key: PRNGKeyArray) -> dict[str, Any]:
         """Return a fresh policy and a fresh value."""

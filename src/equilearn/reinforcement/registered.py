@@ -50,6 +50,8 @@ def find(environment: str | Environment, games: int, *, on_host: bool = False) -
     """
     if isinstance(environment, Environment):
         return CompiledStage(environment, games)
+    if not isinstance(environment, str):
+        raise UserError(f"environment: must be an id like 'CartPole-v1', or an Environment, not {environment!r}.")
     twins = OWN | TWINS
     if environment in twins and not on_host:
         return CompiledStage(twins[environment], games)

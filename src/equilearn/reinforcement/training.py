@@ -147,6 +147,8 @@ def train(
         DivergenceError: numbers stopped being finite.
         UserError: the agent does not fit the environment, or the folder holds another run.
     """
+    if not isinstance(agent, Agent):
+        raise UserError(f"agent: must be one of {', '.join(AGENTS)} with its settings, like DQN(), not {agent!r}.")
     stage = find(environment, agent.games, on_host=on_host)
     judge = find(environment, agent.check_games, on_host=on_host)
     begin_key, learn_key = jax.random.split(key_of(seed))
