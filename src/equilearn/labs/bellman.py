@@ -74,7 +74,6 @@ class Bellman(Lab):
         reward = output + np.log(1 - rates)
         problem = FiniteProblem(np.eye(self.cells)[to], reward, growth.discount)
         exact = policy_iteration(problem)
-        best = problem.action_values(exact.values)
         rng = np.random.default_rng(self.seed)
         q = q_learning(
             lambda rng: int(rng.integers(self.cells)),
@@ -87,7 +86,6 @@ class Bellman(Lab):
             "exact rates": rates[exact.policy][near],
             "values off": np.abs(q.max(axis=1) - exact.values).max() / np.abs(exact.values).max(),
             "lost": np.max(exact.values - problem.values_of(q.argmax(axis=1))) / np.abs(exact.values).max(),
-            "best": float(best.max()),
         }
 
     def _gradient(self, folder: Path | None) -> dict[str, Any]:
@@ -103,12 +101,9 @@ class Bellman(Lab):
         findings.text(
             f"Of output k^{self.capital_share:g} the exact policy saves the share {self.capital_share:g} x "
             f"{self.discount:g} = {exact:.4f}, whatever capital is. Dynamic programming iterates V(k) = max "
-            f"log(k^alpha - "
-            "k') + discount V(k') on a grid; the equilibrium net lowers the Euler error; Q-learning sees steps "
-            "of a finite "
-            "version (19 savings rates, cells of capital); the policy gradient (DDPG) sees steps of the model "
-            "itself. The "
-            "naive saver saves nothing to speak of, or half."
+            "log(k^alpha - k') + discount V(k') on a grid; the equilibrium net lowers the Euler error; Q-learning sees "
+            "steps of a finite version (19 savings rates, cells of capital); the policy gradient (DDPG) sees steps of "
+            "the model itself. The naive saver saves half."
         )
         rows = []
         for name in self.parts():
@@ -126,10 +121,9 @@ class Bellman(Lab):
         q = made["Q-learning"]
         findings.text(
             f"The grid's values are within {made['dynamic programming']['values off']:.1e} of the closed form. "
-            f"Q-learning's "
-            f"values are within {100 * q['values off']:.2g} % of its finite problem's exact ones, and following "
-            f"it loses at "
-            f"most {100 * q['lost']:.2g} % of value. How coarse cells and rates are shows in its exact solution too."
+            f"Q-learning's values are within {100 * q['values off']:.2g} % of its finite problem's exact ones, and "
+            f"following it loses at most {100 * q['lost']:.2g} % of value. How coarse cells and rates are shows in the "
+            "finite problem's exact solution too."
         )
         figure, axes = new_figure(1, 2)
         for colour, name in zip(COLOURS, self.parts(), strict=False):

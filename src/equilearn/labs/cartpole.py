@@ -54,12 +54,10 @@ class CartPoleLab(Lab):
         others = {"at random": made["chance"], "linear, by hand": made["by hand"]}
         findings = Findings("CartPole: a pole is kept upright by pushing its cart left or right, 50 times a second.")
         findings.text(
-            "A step pays one point; the game ends when the pole leans more than 12 degrees or the cart leaves, "
-            "and is cut "
-            "after 500 steps. Being cut is not an end: what would have come after is taken from the values. The linear "
-            "controller, push to the side to which 2 angle + 1 angular speed + 0.1 place + 0.2 speed points, "
-            "shows that "
-            "the game is easy for who knows what the numbers mean; the agents are told nothing."
+            "A step pays one point; the game ends when the pole leans more than 12 degrees or the cart leaves, and is "
+            "cut after 500 steps. Being cut is not an end: what would have come after is taken from the values. The "
+            "linear controller, push to the side to which 2 angle + 1 angular speed + 0.1 place + 0.2 speed points, is "
+            "told what the numbers mean; the agents are told nothing."
         )
         compared(findings, "CartPole", others, agents)
         curves(
@@ -70,9 +68,8 @@ class CartPoleLab(Lab):
         )
         findings.text(
             "Each agent ends with the networks of its best check. The table's games are new: no check has seen them. "
-            "DQN learns from what it has kept, and needs the fewest steps; the policy gradients throw every step "
-            "away, and "
-            "need more, of which they take more a second."
+            "DQN learns from what it has kept and is given the fewest steps; the policy gradients throw every step "
+            "away and are given more."
         )
         name = next(iter(agents))
         film(findings, f"A game of {name}: the first start", CARTPOLE, agents[name][0]["game"])

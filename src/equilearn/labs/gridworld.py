@@ -83,9 +83,8 @@ class GridworldLab(Lab):
         findings = Findings(f"Gridworld, {self.world}: exact values, and two ways to learn them from steps alone.")
         findings.text(
             f"Dynamic programming knows the probabilities. Policy iteration ends after {exact['rounds']} rounds; value "
-            f"iteration after {len(exact['changes'])} sweeps, within {exact['bound']:.1e} by the contraction "
-            f"bound (in fact "
-            f"{exact['off']:.1e}). Learning knows nothing but the steps it takes: a random walker collects "
+            f"iteration after {len(exact['changes'])} sweeps, within {exact['bound']:.1e} by the contraction bound (in "
+            f"fact {exact['off']:.1e}). Learning knows nothing but the steps it takes: a random walker collects "
             f"{np.mean(exact['random']):.3g} in a game. Q-learning finds the values of the best policy whatever "
             f"it does "
             "itself; SARSA those of the best policy that explores as it does, which keeps away from cliffs."

@@ -67,15 +67,18 @@ def at_random(environment: Environment) -> Policy:
     return act
 
 
-def interval(values: Sequence[float] | np.ndarray) -> str:
-    """Return the mean over seeds with its 95 % interval by Student's t, as a table shows it."""
+def half_width(values: Sequence[float] | np.ndarray) -> Any:
+    """Return half the 95 % interval (Student's t) of a mean over seeds, the first axis; nan where there is one."""
     from scipy.stats import t
 
-    mean, n = float(np.mean(values)), len(values)
-    if n < 2:
-        return f"{mean:.4g}"
-    half = float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
-    return f"{mean:.4g} ± {half:.2g}"
+    n = len(values)
+    return t.ppf(0.975, n - 1) * np.std(values, axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.nan
+
+
+def interval(values: Sequence[float] | np.ndarray) -> str:
+    """Return the mean over seeds with its 95 % interval by Student's t, as a table shows it."""
+    mean, half = float(np.mean(values)), half_width(values)
+    return f"{mean:.4g}" if np.isnan(half) else f"{mean:.4g} ± {half:.2g}"
 
 
 def compared(
@@ -93,9 +96,8 @@ def compared(
         rows.append([name, interval(means), f"{values.min():.4g}", steps])
         findings.result[f"returns of {name}"] = means.tolist()
     findings.table(
-        f"{caption}: mean return of {GAMES} new games without exploration; for agents the mean over seeds with "
-        f"its 95 % "
-        "interval (Student's t)",
+        f"{caption}: mean return of {GAMES} new games without exploration; for agents the mean over seeds with its "
+        "95 % interval (Student's t)",
         ["policy", "mean return", "worst game", "steps of learning"],
         rows,
     )
@@ -106,14 +108,11 @@ def curves(
     findings: Findings, caption: str, others: Mapping[str, Any], agents: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> None:
     """Draw the returns of the checks over the steps of learning: mean over seeds, with its 95 % interval."""
-    from scipy.stats import t
-
     figure, axes = new_figure(1, len(agents), sharey=True, squeeze=False)
     for axis, colour, (name, seeds) in zip(axes[0], COLOURS, agents.items(), strict=False):
         steps, values = np.array(seeds[0]["steps"]), np.array([one["curve"] for one in seeds])
-        n = len(values)
-        if n > 1:
-            half = t.ppf(0.975, n - 1) * values.std(axis=0, ddof=1) / np.sqrt(n)
+        if len(values) > 1:
+            half = half_width(values)
             axis.fill_between(
                 steps / 1000, values.mean(axis=0) - half, values.mean(axis=0) + half, color=colour, alpha=0.25
             )

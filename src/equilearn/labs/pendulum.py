@@ -57,9 +57,8 @@ class PendulumLab(Lab):
         findings = Findings("Pendulum: swing up by a torque that is too weak to lift, and hold.")
         findings.text(
             "A step costs angle^2 + 0.1 speed^2 + 0.001 torque^2; 200 steps are a game. It never ends of itself: "
-            "the time "
-            "limit is bootstrapped through. The controller from physics pumps energy until it is that of the upright "
-            "pendulum, and is linear near the top."
+            "the time limit is bootstrapped through. The controller from physics pumps energy until it is that of the "
+            "upright pendulum, and is linear near the top."
         )
         compared(findings, "Pendulum", others, agents)
         curves(
@@ -70,9 +69,8 @@ class PendulumLab(Lab):
         )
         findings.text(
             f"The course's script reaches {min(PUBLIC)} to {max(PUBLIC)} in seven public runs (mean of the last "
-            f"40 of its "
-            "100 games, with exploration, 20,000 steps). A game's return depends mostly on where it begins, so single "
-            "games scatter much more than means of 100."
+            "40 of its 100 games, with exploration, 20,000 steps). A game's return depends mostly on where it begins, "
+            "so single games scatter much more than means of 100."
         )
         name = next(iter(agents))
         film(findings, f"A game of {name}: the first start", PENDULUM, agents[name][0]["game"])

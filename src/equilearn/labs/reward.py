@@ -23,7 +23,7 @@ KINDS = ("goal only", "bonus on the way", "potential")
 
 
 class Reward(Lab):
-    """Reward: a bonus meant to help is collected for ever; shaping by a potential helps and changes no best policy."""
+    """Reward: a bonus meant to help may be collected for ever; shaping by a potential changes no best policy."""
 
     bonus: float = 0.3
     """What the cell on the way pays every time it is entered; the goal pays 1."""
@@ -71,14 +71,11 @@ class Reward(Lab):
         """Return what each reward makes of the agent."""
         findings = Findings("Reward: an agent does what is paid, not what was meant.")
         findings.text(
-            "A walker is to reach G. Someone adds a bonus on the way, B, to speed things up. Worth more when "
-            "collected for "
-            "ever than G, it is collected for ever: the agent is not at fault, the reward is (a boat race with "
-            "targets ended "
-            "the same way). A reward for coming closer that is the difference of a potential, discount phi(s') - "
-            "phi(s), "
-            "cannot do that: what it pays along a circle it takes back, and the best policy stays (Ng, Harada, "
-            "Russell, 1999)."
+            "A walker is to reach G. Someone adds a bonus on the way, B, to speed things up. Where it is worth more "
+            "when collected for ever than G is, it is collected for ever: the agent is not at fault, the reward is (a "
+            "boat race with targets ended the same way). A reward for coming closer that is the difference of a "
+            "potential, discount phi(s') - phi(s), cannot do that: what it pays along a circle it takes back, and the "
+            "best policy stays (Ng, Harada, Russell, 1999)."
         )
         runs = {kind: [made[f"{kind} {i + 1}"] for i in range(self.seeds)] for kind in KINDS}
         start = self._world("goal only").rows
@@ -104,7 +101,9 @@ class Reward(Lab):
                 axis.arrow(column, row, 0.25 * right, 0.25 * down, head_width=0.13, color=COLOURS[0])
             axis.set_title(kind)
         findings.figure("What is learnt to do in every cell: by the first start", figure)
-        film(findings, "The walk with the bonus: it never arrives", self._world(KINDS[1]), runs[KINDS[1]][0]["game"])
+        lured = runs[KINDS[1]][0]
+        ends = "it never arrives" if lured["arrives"] == 0 else f"it arrives in {100 * lured['arrives']:.0f} % of games"
+        film(findings, f"The walk with the bonus: {ends}", self._world(KINDS[1]), lured["game"])
         findings.result |= {
             kind: {name: [one[name] for one in seeds] for name in ("collected", "arrives", "length")}
             for kind, seeds in runs.items()

@@ -4,7 +4,7 @@
 
 y is the distance from the middle (m), psi the angle to the road, delta the wheels' angle (the action, at most 0.5 rad
 either way), L = 2.5 m between the axles, v = 10 m/s. The road's curvature kappa follows kappa' = 0.95 kappa + 0.006
-e, e standard normal, and is seen. A step pays 1 - (y / 3 m)^2 - 0.5 (delta / 0.5)^2; off the road (|y| > 3 m) the
+e, e standard normal, and is seen. A step pays 1 - (y / 3 m)^2 - effort (delta / 0.5)^2; off the road (|y| > 3 m) the
 game ends. With `angles` the wheels can be set to so many angles only, equally spaced: what an agent that chooses
 among actions can do.
 """
@@ -21,6 +21,7 @@ from gymnasium.spaces import Box, Discrete
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from equilearn.errors import UserError
+from equilearn.parameters import fit_fields
 from equilearn.reinforcement.environment import Environment, Step
 
 WIDEST = 3.0
@@ -28,8 +29,6 @@ SHARPEST = 0.5
 AXLES = 2.5
 SPEED = 10.0
 SECONDS = 0.1
-EFFORT = 0.5
-"""Cost of the sharpest angle."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,14 @@ class Steering(Environment):
     persistence: float = 0.95
     winding: float = 0.006
     """Standard deviation of the curvature's change in a step, 1/m."""
+    effort: float = 0.5
+    """Cost of the sharpest angle."""
     limit: int = 200
 
     def __post_init__(self) -> None:
+        fit_fields(self)
+        if not 0 < self.effort <= 100:
+            raise UserError(f"Steering: effort must be above 0 and at most 100, not {self.effort}.")
         if self.angles != 0 and self.angles < 2:
             raise UserError(f"Steering: angles must be 0 (any angle) or at least 2, not {self.angles}.")
 
@@ -81,7 +85,7 @@ class Steering(Environment):
             heading + SECONDS * turn,
             self.persistence * curvature + self.winding * jax.random.normal(key),
         ])  # fmt: skip
-        reward = 1 - (place / WIDEST) ** 2 - EFFORT * (wheels / SHARPEST) ** 2
+        reward = 1 - (place / WIDEST) ** 2 - self.effort * (wheels / SHARPEST) ** 2
         return Step(new, reward, jnp.abs(new[0]) > WIDEST)
 
     def linear_controller(self) -> Float[np.ndarray, "3"]:
@@ -95,7 +99,7 @@ class Steering(Environment):
         move = SECONDS * SPEED
         a = np.array([[1.0, move, 0.0], [0.0, 1.0, -move], [0.0, 0.0, self.persistence]])
         b = np.array([[0.0], [move / AXLES], [0.0]])
-        cost, effort = np.diag([1 / WIDEST**2, 0.0, 1e-9]), np.array([[EFFORT / SHARPEST**2]])
+        cost, effort = np.diag([1 / WIDEST**2, 0.0, 1e-9]), np.array([[self.effort / SHARPEST**2]])
         p = solve_discrete_are(a, b, cost, effort)
         return np.linalg.solve(effort + b.T @ p @ b, b.T @ p @ a)[0]
 
