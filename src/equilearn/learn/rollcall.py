@@ -23,6 +23,8 @@ READING_SECONDS = 5.0
 """How long the first process listens to somebody who has connected, but says nothing."""
 GRACE_SECONDS = 2.0
 """How much longer than its own patience a process waits for what the first one says."""
+LEAVING_SECONDS = 1.0
+"""How long a process that comes twice may take to leave the first time."""
 PAUSE_SECONDS = 0.2
 """Between two attempts to reach the first process."""
 
@@ -139,7 +141,7 @@ def _admit(
     different = [name for name in me if name != "rank" and who.get(name) != me[name]]
     if different:
         error = f"{different[0]} is {me[different[0]]} for rank 0, but {who.get(different[0])} for rank {rank}."
-    elif rank in came or rank == 0:
+    elif rank == 0 or (rank in came and not _gone(came[rank], within=LEAVING_SECONDS)):
         error = f"two processes have rank {rank}; give each its own, from 0 to {me['processes'] - 1}."
     else:
         came[rank] = line
@@ -148,12 +150,12 @@ def _admit(
     raise UserError(error)
 
 
-def _gone(line: socket.socket) -> bool:
-    """Return whether the process at the other end is gone."""
-    line.setblocking(False)
+def _gone(line: socket.socket, within: float = 0.0) -> bool:
+    """Return whether the process at the other end is gone, or goes `within` so many seconds."""
+    line.settimeout(within)
     try:
         return line.recv(1, socket.MSG_PEEK) == b""
-    except BlockingIOError:
+    except (BlockingIOError, TimeoutError):
         return False
     except OSError:
         return True
