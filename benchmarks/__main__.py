@@ -28,6 +28,7 @@ PARTS = {
     "processes": "Two processes",
     "genz": "Genz's study against a Keras loop",
     "fashion": "Fashion-MNIST against Keras",
+    "gallery": "Every economy of the package",
 }
 DOCS = Path(__file__).parents[1] / "docs"
 STORE, PAGE = DOCS / "benchmarks.json", DOCS / "benchmarks.md"
