@@ -23,7 +23,6 @@ from jaxtyping import Array, Bool, Float, Int
 from equilearn.equilibrium.model import PolicyFunction, pieces
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.problem import BATCH, errors_on
-from equilearn.equilibrium.shocks import MarkovChain
 
 PERCENTILES = (0.1, 10.0, 50.0, 90.0, 99.0, 99.9)
 COLUMNS = ("mean", "max", *(f"{p:g}" for p in PERCENTILES))
@@ -300,11 +299,12 @@ def part_on(policy: PolicyFunction, states: Any, where: str, label: str = "") ->
     """
     errors = {name: np.abs(np.asarray(e)) for name, e in _errors_on(policy, states).items()}
     outside, held, binding = _shares(policy, states)
+    shock = policy.model.shock
     return Part(
         where=where,
         errors=errors,
         label=label,
-        shocks=np.asarray(states.shock if isinstance(policy.model.shock, MarkovChain) else [], int),
+        shocks=np.asarray(shock.index(states.shock) if shock.chains else [], int),
         outside=float(outside),
         held={name: float(share) for name, share in held.items()},
         binding={name: float(share) for name, share in binding.items()},
