@@ -69,17 +69,20 @@ def everything(model: Model, state: Any, decision: Any, then: Any) -> tuple[Any,
 def _check_movement(model: Model, starts: Any, state: Any, decision: Any) -> None:
     """Check that every state moves, or differs between economies."""
     name = model.name
-    values = model.process(state, decision).nodes(shock_of(state))[0]
-    value = jax.tree.map(lambda leaf: leaf[0], values)
+
+    def new(state: Any, decision: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf[0], model.process(state, decision).nodes(shock_of(state))[0])
+
+    value = jax.eval_shape(new, state, decision)
     program = trace(model.transition, state, decision, value)
-    reached, new = influences(program), len(program.jaxpr.invars) - len(jax.tree.leaves(value))
+    reached, place = influences(program), len(program.jaxpr.invars) - len(jax.tree.leaves(value))
     for i, (_, field, start) in enumerate(entries(starts)):
         shock = field.partition(".")[0] == "shock"
         if (shock and model.shock.deterministic) or start.size == 0:
             continue
-        if shock and new not in reached[i]:
+        if shock and place not in reached[i]:
             raise UserError(f"{name}.transition: State.{field} must be the new shock, the argument `shock`.")
-        new += shock
+        place += shock
         if not reached[i]:
             raise UserError(
                 f"{name}.transition: State.{field} is the same next period whatever happens; it must follow from "
