@@ -68,7 +68,7 @@ def test_the_command_line_continues_from_a_folder(tmp_path, capsys):
 
 def test_what_cannot_be_started_from_is_refused():
     for start, settings, said in (
-        (first(), SMALL, "has 1 features, but Growth has 2"),
+        (first(), SMALL, "with 1 features, but Growth has 2"),
         (first(), eq.SolveSettings(width=32), "its network has width 16, but the settings say 32; give it 16"),
     ):
         with pytest.raises(eq.UserError, match=said):
