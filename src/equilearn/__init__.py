@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from equilearn.economies import load
     from equilearn.equilibrium import (
         AR1,
+        VAR,
         Complement,
+        EndogenousChain,
         Expect,
         GaussHermite,
         Gaussian,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
         Real,
         ReLoBRaLo,
         Shock,
+        Shocks,
         Simplex,
         Solution,
         SolveSettings,
@@ -49,7 +52,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AR1",
+    "VAR",
     "Complement",
+    "EndogenousChain",
     "Expect",
     "GaussHermite",
     "Gaussian",
@@ -64,6 +69,7 @@ __all__ = [
     "ReLoBRaLo",
     "Real",
     "Shock",
+    "Shocks",
     "Simplex",
     "Solution",
     "SolveSettings",

@@ -31,6 +31,8 @@ several processes, the same command in each (under Slurm or Open MPI no flags ar
   equilearn --coordinator HOST:PORT --processes N --rank I solve NAME --out DIR"""
 
 HELP = {
+    "continue_from": "Start from the solution in this folder or file; parameters and network are its own where no flag "
+    "says otherwise, and a quarter of the recommended episodes is the budget.",
     "uncertain": "Parameters that become states, each with its range: NAME=LOW:HIGH.",
     "seed": "Seed of all randomness.",
     "out": "Run folder.",
@@ -183,6 +185,8 @@ def _solve(arguments: list[str]) -> int:
 
     from equilearn.economies import find
     from equilearn.equilibrium import SolveSettings
+    from equilearn.equilibrium.start import warm_settings
+    from equilearn.runs import open_run
 
     target, flags = _target("solve", arguments, "a model's NAME")
     if target in ("-h", "--help"):
@@ -193,8 +197,9 @@ def _solve(arguments: list[str]) -> int:
 
     _refuse_clashes(kind, target)
 
-    def parse(model: Any) -> Any:
+    def parse(model: Any, start: Any = None) -> Any:
         settings = _recommended(model, target)
+        settings = settings if start is None else warm_settings(settings, start)
         fields = [
             ("model", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default=model)),
             (
@@ -203,6 +208,7 @@ def _solve(arguments: list[str]) -> int:
                 dataclasses.field(default=settings),
             ),
             ("uncertain", Annotated[tuple[str, ...], tyro.conf.arg(help=HELP["uncertain"])], ()),
+            ("continue_from", Annotated[Path | None, tyro.conf.arg(help=HELP["continue_from"])], None),
             ("seed", Annotated[int, tyro.conf.arg(help=HELP["seed"])], 0),
             ("out", Annotated[Path | None, tyro.conf.arg(help=HELP["out"])], None),
         ]
@@ -210,7 +216,12 @@ def _solve(arguments: list[str]) -> int:
         command.__doc__ = kind.__doc__
         return _parse(command, f"solve {target}", flags)
 
-    parsed = parse(parse(model).model)  # twice: the settings a model recommends may depend on its parameters
+    parsed, start = parse(model), None
+    if parsed.continue_from is not None:
+        start = open_run(parsed.continue_from, target)
+        model = getattr(start.model, "model", start.model)
+        parsed = parse(model, start)
+    parsed = parse(parsed.model, start)  # again: the settings a model recommends may depend on its parameters
     model = _with_uncertain(parsed.model, parsed.uncertain)
     from equilearn.learn.devices import alone, is_first
     from equilearn.runs import begin
@@ -221,7 +232,7 @@ def _solve(arguments: list[str]) -> int:
     _advise(folder, target if ":" in target else None)
     if is_first():
         print(f"Solving {target}; everything goes to {folder}", flush=True)
-    solution, result = begin(target, model, parsed.settings, parsed.seed, folder)
+    solution, result = begin(target, model, parsed.settings, parsed.seed, folder, start=start)
     return _report(solution, result, folder)
 
 

@@ -1,6 +1,7 @@
 """Run folders: a solution from a command to `result.json` and `report.html`.
 
 DIR/settings.json     model, parameters, settings and seed, resolved; written first
+DIR/start.npz         the solution that learning started from, where one was given
 DIR/last.npz          last checkpoint, for resuming; best.npz is that of the best check
 DIR/metrics.jsonl     one line a check
 DIR/tensorboard/      the same as TensorBoard events
@@ -22,10 +23,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from equilearn.economies import ECONOMIES, find, load
 from equilearn.equilibrium import Model, Solution, SolveSettings, solve
 from equilearn.equilibrium.encoding import decode, decode_model, encode
+from equilearn.equilibrium.loading import load_solution
+from equilearn.equilibrium.solution import fresh_policy
 from equilearn.equilibrium.solve import check_solvable
+from equilearn.equilibrium.start import started
 from equilearn.errors import UserError
 from equilearn.learn.devices import is_first
 from equilearn.learn.driver import LAST
@@ -34,7 +40,7 @@ from equilearn.learn.identity import difference
 from equilearn.learn.recording import read_metrics
 from equilearn.report import judge, write_report
 
-SETTINGS, RESULT = "settings.json", "result.json"
+SETTINGS, RESULT, START = "settings.json", "result.json", "start.npz"
 
 
 def versions() -> dict[str, str]:
@@ -45,9 +51,16 @@ def versions() -> dict[str, str]:
 
 
 def begin(
-    target: str, model: Model, settings: SolveSettings, seed: int, folder: Path, *, live: bool = True
+    target: str,
+    model: Model,
+    settings: SolveSettings,
+    seed: int,
+    folder: Path,
+    *,
+    start: Solution | None = None,
+    live: bool = True,
 ) -> tuple[Solution, dict[str, Any]]:
-    """Solve a model in a new run folder.
+    """Solve a model in a new run folder, from a solution where one is given; a copy of that goes to the folder.
 
     Raises:
         UserError: the folder holds a run already, or cannot be written.
@@ -56,11 +69,15 @@ def begin(
     _, model_stored = check_solvable(model, settings, seed)
     problem = target if target in ECONOMIES else target.rpartition(":")[2]
     stored = {"problem": problem, "model": model_stored, "settings": encode(settings), "seed": seed}
+    if start is not None:
+        started(model, settings, fresh_policy(model, settings, key=jax.random.key(0)), start)
     with _writing(folder):
         if is_first():
             _refuse_taken(folder)
+            if start is not None:
+                start.save(folder / START)
             _write_settings(folder, stored)
-        solution = solve(model, seed=seed, settings=settings, folder=folder, resume=True, live=live)
+        solution = solve(model, seed=seed, settings=settings, start=start, folder=folder, resume=True, live=live)
         return finish(problem, solution, folder)
 
 
@@ -141,7 +158,10 @@ def resume(
             settings = dataclasses.replace(settings, **changes)
             if is_first():
                 _write_settings(folder, {**stored, "settings": encode(settings), "changed": before})
-        solution = solve(model, seed=stored["seed"], settings=settings, folder=folder, resume=before, live=live)
+        start = load_solution(folder / START, kind) if (folder / START).exists() else None
+        solution = solve(
+            model, seed=stored["seed"], settings=settings, start=start, folder=folder, resume=before, live=live
+        )
         return finish(stored["problem"], solution, folder)
 
 

@@ -2,8 +2,10 @@
 
 from equilearn.equilibrium.accuracy import Accuracy
 from equilearn.equilibrium.balancing import ReLoBRaLo
+from equilearn.equilibrium.chains import EndogenousChain, MarkovChain
 from equilearn.equilibrium.conditions import euler_error, fischer_burmeister, power, product_error
 from equilearn.equilibrium.foresight import perfect_foresight
+from equilearn.equilibrium.gaussian import AR1, VAR, Gaussian
 from equilearn.equilibrium.given import OutsideWarning
 from equilearn.equilibrium.loading import load_solution
 from equilearn.equilibrium.model import Expect, Model, PolicyFunction
@@ -11,16 +13,19 @@ from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.quadrature import GaussHermite, Monomial, QuasiMonteCarlo
 from equilearn.equilibrium.sets import Complement, FeasibleSet, HalfLine, Interval, Real, Simplex
 from equilearn.equilibrium.settings import SolveSettings
-from equilearn.equilibrium.shocks import AR1, Deterministic, Gaussian, MarkovChain, Shock
+from equilearn.equilibrium.several import Shocks
+from equilearn.equilibrium.shocks import Deterministic, Shock
 from equilearn.equilibrium.solution import Solution
 from equilearn.equilibrium.solve import solve
 from equilearn.equilibrium.uncertain import Uncertain
 
 __all__ = [
     "AR1",
+    "VAR",
     "Accuracy",
     "Complement",
     "Deterministic",
+    "EndogenousChain",
     "Expect",
     "FeasibleSet",
     "GaussHermite",
@@ -37,6 +42,7 @@ __all__ = [
     "ReLoBRaLo",
     "Real",
     "Shock",
+    "Shocks",
     "Simplex",
     "Solution",
     "SolveSettings",

@@ -10,6 +10,7 @@ chain that were not visited, periods far outside what was learnt, bounds and cla
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,6 @@ from jaxtyping import Array, Bool, Float, Int
 from equilearn.equilibrium.model import PolicyFunction, pieces
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.problem import BATCH, errors_on
-from equilearn.equilibrium.shocks import MarkovChain
 
 PERCENTILES = (0.1, 10.0, 50.0, 90.0, 99.0, 99.9)
 COLUMNS = ("mean", "max", *(f"{p:g}" for p in PERCENTILES))
@@ -81,7 +81,8 @@ class Accuracy:
     parts: tuple[Part, ...]
     """The long run; and the way there, where a long path does not see it again."""
     long_run: tuple[float, ...] = ()
-    """Probability of each state of the chain in the long run; empty without a chain, and for given states."""
+    """Probability of each state of the chain in the long run, nan where it follows from the solution; empty without a
+    chain, and for given states."""
     estimate: Callable[[], PolicyAccuracy] | None = field(default=None, repr=False, compare=False)
     """Estimates the errors of the policies."""
 
@@ -149,7 +150,12 @@ class Accuracy:
         return {
             "where": [part.where for part in self.parts],
             "chain": [
-                {"state": z, "long_run": p, "visits": n, "mean": {name: float(row[z]) for name, row in means.items()}}
+                {
+                    "state": z,
+                    "long_run": None if math.isnan(p) else p,
+                    "visits": n,
+                    "mean": {name: float(row[z]) for name, row in means.items()},
+                }
                 for z, (p, n) in enumerate(zip(self.long_run, self.visits, strict=True))
             ],
             "outside": self.outside,
@@ -234,20 +240,22 @@ def visited(visits: Mapping[str, Sequence[int]], long_run: Sequence[float]) -> l
         return []
     total = [sum(counts) for counts in zip(*visits.values(), strict=True)]
     missed = [z for z, n in enumerate(total) if n == 0]
+    known = not any(map(math.isnan, long_run))
     seen = f"{len(total) - len(missed)} of {len(total)} states of the chain were visited"
     if len(total) <= LISTED:
         shares = [f"{label.removeprefix(', ')} {_listed(n / sum(counts) for n in counts)}".strip()
                   for label, counts in visits.items()]  # fmt: skip
-        sentences = [f"{seen} ({'; '.join([*shares, f'in the long run {_listed(long_run)}'])})."]
+        sentences = [f"{seen} ({'; '.join([*shares, *[f'in the long run {_listed(long_run)}'] * known])})."]
     else:
         least = min(n for n in total if n)
         sentences = [f"{seen}, the rarest of them {least} {'time' if least == 1 else 'times'}."]
     if missed:
         listed = f"{', '.join(map(str, missed[:-1]))} and {missed[-1]}" if len(missed) > 1 else str(missed[0])
+        share = f"{percent(sum(long_run[z] for z in missed))} of the periods in the long run; " if known else ""
         sentences.append(
             f"{'States' if len(missed) > 1 else 'State'} {listed} of the chain {'were' if len(missed) > 1 else 'was'} "
-            f"never visited ({percent(sum(long_run[z] for z in missed))} of the periods in the long run; the first is "
-            "state 0): nothing is certified there; `accuracy(states=...)` gives errors in states of your own."
+            f"never visited ({share}the first is state 0): nothing is "
+            "certified there; `accuracy(states=...)` gives errors in states of your own."
         )
     return sentences
 
@@ -300,11 +308,12 @@ def part_on(policy: PolicyFunction, states: Any, where: str, label: str = "") ->
     """
     errors = {name: np.abs(np.asarray(e)) for name, e in _errors_on(policy, states).items()}
     outside, held, binding = _shares(policy, states)
+    shock = policy.model.shock
     return Part(
         where=where,
         errors=errors,
         label=label,
-        shocks=np.asarray(states.shock if isinstance(policy.model.shock, MarkovChain) else [], int),
+        shocks=np.asarray(shock.index(states.shock) if shock.chains else [], int),
         outside=float(outside),
         held={name: float(share) for name, share in held.items()},
         binding={name: float(share) for name, share in binding.items()},

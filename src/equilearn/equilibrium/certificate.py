@@ -3,7 +3,7 @@
 A long path after burn-in sees what an economy visits again and again. Three kinds of economies it does not see whole:
 
 - a Markov chain in which some states are left for ever (retirement, default, a change of regime), or that may end in
-  one of several parts;
+  one of several parts, or whose probabilities follow from state and policy, so that nobody knows beforehand;
 - no shocks, or time as a state, and no paths that start again: every path ends in one point;
 - uncertain parameters: a path keeps those that it began with.
 
@@ -14,6 +14,7 @@ beside it, with errors of their own.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,6 @@ from equilearn.equilibrium.model import Model, PolicyFunction
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.policy_estimate import estimate
 from equilearn.equilibrium.problem import flatten_path
-from equilearn.equilibrium.shocks import Deterministic, MarkovChain
 from equilearn.equilibrium.simulation import initial_states, path_after_burn_in, simulate_paths
 from equilearn.equilibrium.uncertain import Uncertain
 
@@ -41,7 +41,7 @@ FIRST = 100
 
 def starts_again(model: Model) -> bool:
     """Return whether the certificate's path starts again now and then, where paths did so while learning."""
-    return isinstance(model.shock, Deterministic) or not model.ergodic
+    return model.shock.deterministic or not model.ergodic
 
 
 def certify(policy: PolicyFunction, periods: int, burn_in: int, restart: float, *, key: PRNGKeyArray) -> Accuracy:
@@ -56,9 +56,10 @@ def certify(policy: PolicyFunction, periods: int, burn_in: int, restart: float, 
     """
     model = policy.model
     start, shares, whole = _starts(model, jax.random.fold_in(key, 1)), (), not starts_again(model) or restart > 0
-    if isinstance(model.shock, MarkovChain):
-        shocks = np.asarray(start.shock)
-        shares, whole = tuple(long_run(model.shock, shocks).tolist()), whole and forgets(model.shock, shocks)
+    if model.shock.chains:
+        shocks, chain = np.asarray(model.shock.index(start.shock)), model.shock.chain
+        whole = whole and chain is not None and forgets(chain, shocks)
+        shares = (math.nan,) * model.shock.states if chain is None else tuple(long_run(chain, shocks).tolist())
     paths = 1 if whole and (restart > 0 or not isinstance(model, Uncertain)) else min(PATHS, periods)
     states = flatten_path(path_after_burn_in(policy, periods // paths, burn_in, paths, restart, key))
     seen, parts = [states], [part_on(policy, states, _in_words(periods // paths, burn_in, paths, restart))]

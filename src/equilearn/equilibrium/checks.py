@@ -11,12 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from equilearn.equilibrium.hooks import check_hooks, check_names
-from equilearn.equilibrium.model import Model, assemble, shock_of
+from equilearn.equilibrium.model import Model, assemble
 from equilearn.equilibrium.probing import check_numbers, starts_of
 from equilearn.equilibrium.sets import Complement, FeasibleSet
-from equilearn.equilibrium.shocks import Deterministic, Shock
+from equilearn.equilibrium.shocks import Shock, entries, named, shock_of
 from equilearn.equilibrium.structure import check_structure, everything
 from equilearn.errors import UserError, first_line
+
+LEAF = jax.tree.structure(0)
+"""Of a value that is one array."""
 
 
 def check_model(model: Any) -> tuple[str, ...]:
@@ -46,9 +49,7 @@ def _check(model: Model) -> tuple[str, ...]:
                 f"{name}.{inner}: missing or no NamedTuple; write `class {inner}(NamedTuple): ...` inside the model."
             )
     if not isinstance(model.shock, Shock):
-        raise UserError(
-            f"{name}.shock: must be a shock (MarkovChain, AR1, Gaussian), not {type(model.shock).__name__}."
-        )
+        raise UserError(f"{name}.shock: must be a shock (MarkovChain, AR1, Shocks), not {type(model.shock).__name__}.")
     state = _run(name, "initial", lambda: model.initial(jax.random.key(0)))
     _check_state(model, "initial", state)
     state = jax.tree.map(jnp.asarray, state)
@@ -60,7 +61,7 @@ def _check(model: Model) -> tuple[str, ...]:
     starts = _run(name, "initial", lambda: starts_of(model))
     check_structure(model, starts, decision, sets)
     check_numbers(model, starts, sets)
-    check_hooks(model, equations, {**state._asdict(), **decision._asdict(), **definitions})
+    check_hooks(model, equations, {**named(state), **decision._asdict(), **definitions})
     return equations
 
 
@@ -83,8 +84,11 @@ def _check_state(model: Model, method: str, state: Any) -> None:
     name = model.name
     if not isinstance(state, model.State):
         raise UserError(f"{name}.{method}: must return a {name}.State, not {type(state).__name__}.")
+    nested = jax.tree.structure(model.shock.initial)
     for field, value in zip(state._fields, state, strict=True):  # pyright: ignore[reportAttributeAccessIssue]
-        if isinstance(value, jax.ShapeDtypeStruct):
+        if isinstance(value, jax.ShapeDtypeStruct) or (
+            field == "shock" and jax.tree.structure(value) == nested != LEAF
+        ):
             continue
         try:
             array = jnp.asarray(value)
@@ -93,21 +97,26 @@ def _check_state(model: Model, method: str, state: Any) -> None:
                 f"{name}.{method}: State.{field} must be an array of numbers, not {type(value).__name__}."
             ) from None
         _check_finite(name, method, {f"State.{field}": array})
-    if isinstance(model.shock, Deterministic):
+    if model.shock.deterministic:
         return
     if not hasattr(state, "shock"):
         raise UserError(
             f"{name}.State: has no field `shock`; a model with a shock carries its current value in the state."
         )
-    expected, given = model.shock.initial, jax.eval_shape(jnp.asarray, state.shock)  # pyright: ignore[reportAttributeAccessIssue]
-    if given.shape != expected.shape or jnp.issubdtype(given.dtype, jnp.integer) != jnp.issubdtype(
-        expected.dtype, jnp.integer
-    ):
-        raise UserError(
-            f"{name}.{method}: State.shock must be {expected.dtype}{list(expected.shape)} for a "
-            f"{type(model.shock).__name__}, not {given.dtype}{list(given.shape)}; `self.shock.initial` has the "
-            "right form."
-        )
+    shock: Any = state.shock  # pyright: ignore[reportAttributeAccessIssue]
+    if jax.tree.structure(shock) != nested:
+        raise UserError(f"{name}.{method}: State.shock must have the form of `self.shock.initial`, a value of each.")
+    values = [(field, value) for _, field, value in entries(state) if field.partition(".")[0] == "shock"]
+    for (field, value), expected in zip(values, jax.tree.leaves(model.shock.initial), strict=True):
+        given = jax.eval_shape(jnp.asarray, value)
+        if given.shape != expected.shape or jnp.issubdtype(given.dtype, jnp.integer) != jnp.issubdtype(
+            expected.dtype, jnp.integer
+        ):
+            kind = type(dict(getattr(model.shock, "components", ())).get(field.partition(".")[2], model.shock)).__name__
+            raise UserError(
+                f"{name}.{method}: State.{field} must be {expected.dtype}{list(expected.shape)} for a "
+                f"{kind}, not {given.dtype}{list(given.shape)}; `self.shock.initial` has the right form."
+            )
 
 
 def _check_finite(name: str, method: str, arrays: Mapping[str, Any]) -> None:
@@ -165,12 +174,30 @@ def _check_names(name: str, method: str, what: str, given: Iterable[str], expect
         raise UserError(f"{name}.{method}: gives {extra[0]}, which is no field of {name}.{what}.")
 
 
+def _check_process(model: Model, state: Any, decision: Any) -> Any:
+    """Check what the shock becomes in a state; return the form of next period's value."""
+    name, where = model.name, "process" if type(model).process is not Model.process else "shock"
+
+    def value(state: Any, decision: Any) -> Any:
+        process = model.process(state, decision)
+        if not isinstance(process, Shock):
+            raise UserError(f"must return a shock, like self.shock.given((1 - p, p)), not {type(process).__name__}.")
+        return jax.tree.map(lambda leaf: leaf[0], process.nodes(shock_of(state))[0])
+
+    shock = _run(name, where, lambda: jax.eval_shape(value, state, decision))
+    expected = jax.eval_shape(lambda: model.shock.initial)
+    same = jax.tree.structure(shock) == jax.tree.structure(expected)
+    if not same or any(a.shape != b.shape for a, b in zip(*map(jax.tree.leaves, (shock, expected)), strict=True)):
+        raise UserError(f"{name}.{where}: gives values of another form than the model's shock has.")
+    return shock
+
+
 def _check_transition(model: Model, state: Any, decision: Any) -> None:
     name = model.name
-    shock = model.process(state).nodes(shock_of(state))[0][0]
+    shock = _check_process(model, state, decision)
     following = _run(name, "transition", lambda: jax.eval_shape(model.transition, state, decision, shock))
     _check_state(model, "transition", following)
-    for field, old, new in zip(state._fields, state, following, strict=True):
+    for (_, field, old), (_, _, new) in zip(entries(state), entries(following), strict=True):
         if old.shape != new.shape or old.dtype != new.dtype:
             raise UserError(
                 f"{name}.transition: State.{field} is {old.dtype}{list(old.shape)} in the initial state but "

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-from equilearn.equilibrium.shocks import MarkovChain
+from equilearn.equilibrium.chains import MarkovChain
 
 SQUARINGS = 40
 

@@ -13,10 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from equilearn.equilibrium.balancing import ReLoBRaLo
+from equilearn.equilibrium.chains import EndogenousChain, MarkovChain
+from equilearn.equilibrium.gaussian import AR1, VAR, Gaussian
 from equilearn.equilibrium.model import Model
 from equilearn.equilibrium.quadrature import GaussHermite, Monomial, QuasiMonteCarlo
 from equilearn.equilibrium.settings import SolveSettings
-from equilearn.equilibrium.shocks import AR1, Deterministic, Gaussian, MarkovChain
+from equilearn.equilibrium.several import Shocks
+from equilearn.equilibrium.shocks import Deterministic
 from equilearn.equilibrium.uncertain import Uncertain
 from equilearn.errors import UserError
 from equilearn.learn import Target
@@ -26,13 +29,16 @@ KINDS = {
     kind.__name__: kind
     for kind in (
         AR1,
+        VAR,
         Deterministic,
+        EndogenousChain,
         Gaussian,
         GaussHermite,
         MarkovChain,
         Monomial,
         QuasiMonteCarlo,
         ReLoBRaLo,
+        Shocks,
         SolveSettings,
         Target,
     )

@@ -13,7 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, heads
+from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors
 from equilearn.errors import UserError
 from equilearn.learn.identity import fingerprint, precision
 from equilearn.networks import MLP, Scaling
@@ -42,9 +42,9 @@ def _equations_of(model: Model, precision: str) -> str:
     raw = sum(one.size for one in jax.eval_shape(model.policies, state).values())
 
     def errors(weights: Any, state: Any) -> Any:
-        network = MLP(features, raw, width=1, depth=0, heads=heads(model), key=jax.random.key(0))
+        network = MLP(features, raw, width=1, depth=0, heads=model.shock.states, key=jax.random.key(0))
         network = eqx.tree_at(lambda n: n.weights, network, weights)
         return equation_errors(PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model), state)
 
-    weights = (jax.ShapeDtypeStruct((raw * heads(model), features), jnp.zeros(()).dtype),)
+    weights = (jax.ShapeDtypeStruct((raw * model.shock.states, features), jnp.zeros(()).dtype),)
     return fingerprint(errors, weights, state)

@@ -27,9 +27,9 @@ from jaxtyping import Array, Bool, Float
 from equilearn.equilibrium.arguments import finite, whole
 from equilearn.equilibrium.checks import check_model
 from equilearn.equilibrium.given import given
-from equilearn.equilibrium.model import Model, assemble, shock_of
+from equilearn.equilibrium.model import Model, assemble
 from equilearn.equilibrium.problem import symmetric
-from equilearn.equilibrium.shocks import MarkovChain
+from equilearn.equilibrium.shocks import entries, named, shock_of
 from equilearn.errors import UserError
 
 MOST_PERIODS = 100_000
@@ -59,7 +59,7 @@ def perfect_foresight(
         UserError: an argument is wrong, the model has a Markov chain, or the iteration does not converge.
     """
     check_model(model)
-    if isinstance(model.shock, MarkovChain):
+    if model.shock.chains:
         raise UserError(
             f"perfect_foresight: {model.name} has a Markov chain; only continuous shocks can be set to zero."
         )
@@ -67,7 +67,7 @@ def perfect_foresight(
     iterations = whole("perfect_foresight: iterations", iterations, 1)
     tolerance = finite("perfect_foresight: tolerance", tolerance)
     given(model, start, axes=0)
-    for name, one in jax.eval_shape(model.initial, jax.random.key(0))._asdict().items():
+    for _, name, one in entries(jax.eval_shape(model.initial, jax.random.key(0))):
         if not jnp.issubdtype(one.dtype, jnp.floating):
             raise UserError(
                 f"perfect_foresight: {model.name}.State.{name} is no real number, so no step leads along it."
@@ -117,7 +117,7 @@ class _Stack(eqx.Module):
 
     def _moved(self, state: Any, policy: Any) -> Any:
         """Return next period's state where the innovation is zero."""
-        return self.model.transition(state, policy, self.model.process(state).mean(shock_of(state)))
+        return self.model.transition(state, policy, self.model.process(state, policy).mean(shock_of(state)))
 
     @eqx.filter_jit
     def beginning(self) -> Float[Array, "periods n"]:
@@ -165,7 +165,7 @@ class _Stack(eqx.Module):
 
         def observe(x: Float[Array, " n"]) -> dict[str, Any]:
             state, policy = self._split(x)
-            return state._asdict() | policy._asdict() | self.model.definitions(state, policy)
+            return named(state) | policy._asdict() | self.model.definitions(state, policy)
 
         return jax.vmap(observe)(path)
 

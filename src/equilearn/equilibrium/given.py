@@ -17,7 +17,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from equilearn.equilibrium.model import Model, PolicyFunction
-from equilearn.equilibrium.shocks import MarkovChain
+from equilearn.equilibrium.shocks import entries
 from equilearn.errors import UserError
 from equilearn.networks.scaling import BOUND
 
@@ -39,9 +39,13 @@ def given(model: Model, state: Any, *, axes: int = 1) -> tuple[Any, int]:
     """
     if not isinstance(state, model.State):
         raise UserError(f"needs a {model.name}.State, not {type(state).__name__}.")
-    like = jax.eval_shape(model.initial, jax.random.key(0))
-    names = model.State._fields  # pyright: ignore[reportAttributeAccessIssue]
-    values = [_array(model, *one) for one in zip(names, state, like, strict=True)]
+    form = jax.eval_shape(model.initial, jax.random.key(0))
+    tree, names = jax.tree.structure(form), [field for _, field, _ in entries(form)]
+    if [field for _, field, _ in entries(state)] != names:
+        raise UserError(f"{model.name}.State.shock must have the form of the model's `shock.initial`.")
+    like = jax.tree.leaves(form)
+    values = [_array(model, field, value, one) for (_, field, value), one in zip(entries(state), like, strict=True)]
+    _check_indices(model, jax.tree.unflatten(tree, values))
     leads = {value.shape[: max(value.ndim - one.ndim, 0)] for value, one in zip(values, like, strict=True)}
     inner = all(value.shape[value.ndim - one.ndim :] == one.shape for value, one in zip(values, like, strict=True))
     lead = next(iter(leads))
@@ -52,13 +56,15 @@ def given(model: Model, state: Any, *, axes: int = 1) -> tuple[Any, int]:
             f"all of them with the same {'leading axis' if axes == 1 else 'leading axes'} more or none, "
             f"not {', '.join(f'{n}{list(value.shape)}' for n, value in zip(names, values, strict=True))}."
         )
-    return model.State(*values), len(lead)
+    arrays = [value.astype(one.dtype) if isinstance(value, Tracer) else jnp.asarray(value, one.dtype)
+              for value, one in zip(values, like, strict=True)]  # fmt: skip
+    return jax.tree.unflatten(tree, arrays), len(lead)
 
 
-def _array(model: Model, name: str, value: Any, like: Any) -> Array:
-    """Return a field's values as an array of its type, if they are possible."""
+def _array(model: Model, name: str, value: Any, like: Any) -> Any:
+    """Return a field's values as an array, if they are possible."""
     if isinstance(value, Tracer):
-        return value.astype(like.dtype)
+        return value
     field = f"{model.name}.State.{name}"
     try:
         array = np.asarray(value)
@@ -72,14 +78,21 @@ def _array(model: Model, name: str, value: Any, like: Any) -> Array:
         raise UserError(f"{field} must be finite; it holds {array[~finite].flat[0]}.")
     if jnp.issubdtype(like.dtype, jnp.integer) and np.any(array != np.round(array)):
         raise UserError(f"{field} must be whole, not {array[array != np.round(array)].flat[0]}.")
-    if name == "shock" and isinstance(model.shock, MarkovChain):
-        wrong = array[(array < 0) | (array >= model.shock.states)]
+    return array
+
+
+def _check_indices(model: Model, state: Any) -> None:
+    """Check that what numbers the states of a chain is below their number."""
+    if not model.shock.chains:
+        return
+    for (name, size), index in zip(model.shock.chains.items(), model.shock.indices(state.shock), strict=True):
+        array = np.zeros(0, int) if isinstance(index, Tracer) else np.asarray(index)
+        wrong = array[(array < 0) | (array >= size)]
         if wrong.size:
             raise UserError(
-                f"{field} must be the index of a state of the chain, 0 to {model.shock.states - 1}, "
-                f"not {wrong.flat[0]:g}."
+                f"{model.name}.State.shock{name and '.'}{name} must be the index of a state of the chain, 0 to "
+                f"{size - 1}, not {wrong.flat[0]:g}."
             )
-    return jnp.asarray(array, like.dtype)
 
 
 def warn_outside(policy: PolicyFunction, states: Any, what: str) -> None:
@@ -129,11 +142,18 @@ def _spreads(policy: PolicyFunction, states: Any) -> Float[Array, "states featur
 
 def _sources(model: Model, state: Any, columns: np.ndarray) -> list[str]:
     """Return, for some features, the fields of the state that they are made of."""
-    real = {n: x for n, x in state._asdict().items() if jnp.issubdtype(x.dtype, jnp.floating)}
-    slopes = jax.jacrev(lambda fields: model.features(state._replace(**fields)))(real)
+    leaves, tree = jax.tree.flatten(state)
+    names = [field for _, field, _ in entries(state)]
+    real = {n: x for n, x in zip(names, leaves, strict=True) if jnp.issubdtype(x.dtype, jnp.floating)}
+
+    def features(moved: dict[str, Array]) -> Array:
+        values = [moved.get(name, leaf) for name, leaf in zip(names, leaves, strict=True)]
+        return model.features(jax.tree.unflatten(tree, values))
+
+    slopes = jax.jacrev(features)(real)
     moves = {name: np.asarray(slope).reshape(len(slope), -1) != 0 for name, slope in slopes.items()}
-    names = []
+    sources = []
     for column in columns:
-        fields = [name for name, moved in moves.items() if moved[column].any()]
-        names.append(" and ".join(fields[:2]) if 0 < len(fields) <= 2 else f"feature {column}")
-    return names
+        own = [name for name, moved in moves.items() if moved[column].any()]
+        sources.append(" and ".join(own[:2]) if 0 < len(own) <= 2 else f"feature {column}")
+    return sources

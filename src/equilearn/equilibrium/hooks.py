@@ -11,6 +11,7 @@ from xarray.backends.netcdf3 import is_valid_nc3_name
 
 from equilearn.equilibrium.model import Model
 from equilearn.equilibrium.settings import SolveSettings
+from equilearn.equilibrium.shocks import entries
 from equilearn.equilibrium.solution import Solution, fresh_policy
 from equilearn.errors import UserError, first_line
 from equilearn.learn import Outcome, Target
@@ -25,7 +26,11 @@ def check_names(model: Model, state: Any, definitions: Mapping[str, Any]) -> Non
     Raises:
         UserError: two have, or a name cannot be stored.
     """
-    taken: dict[str, str] = {name: f"State.{name}" for name in state._fields}
+    taken: dict[str, str] = {}
+    for name, field, _ in entries(state):
+        if name in taken:
+            raise UserError(f"{model.name}: {taken[name]} and State.{field} have the same name; call one otherwise.")
+        taken[name] = f"State.{field}"
     for name in model.Policy._fields:  # pyright: ignore[reportAttributeAccessIssue]
         if name in taken:
             raise UserError(f"{model.name}: State and Policy both have a field {name!r}; call one of them otherwise.")

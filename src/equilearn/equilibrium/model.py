@@ -31,11 +31,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from equilearn.equilibrium.sets import FeasibleSet
 from equilearn.equilibrium.settings import SolveSettings
-from equilearn.equilibrium.shocks import Deterministic, MarkovChain, Shock
+from equilearn.equilibrium.shocks import Deterministic, Shock, shock_of
 from equilearn.errors import UserError, first_line
 from equilearn.learn import Target
 from equilearn.networks import MLP, Scaling
@@ -82,9 +82,14 @@ class Model(abc.ABC):
         """Name of the model's class."""
         return type(self).__name__
 
-    def process(self, state: Any) -> Shock:
-        """Return the shock as it moves in a state: `shock`, unless its parameters are states (`Uncertain`)."""
-        del state
+    def process(self, state: Any, policy: Any) -> Shock:
+        """Return the shock as it moves from a state, given today's decision: `shock`, unless a model says otherwise.
+
+        Probabilities and volatilities that depend on state and policy are said here:
+        `return self.shock.given((1 - p, p))` for an `EndogenousChain`, `return AR1(0.9, volatility)`. Expectations,
+        simulations and responses go by it.
+        """
+        del state, policy
         return self.shock
 
     @abc.abstractmethod
@@ -96,7 +101,7 @@ class Model(abc.ABC):
         """Return the set that each policy lives in, given the state."""
 
     @abc.abstractmethod
-    def transition(self, state: Any, policy: Any, shock: Array) -> Any:
+    def transition(self, state: Any, policy: Any, shock: Any) -> Any:
         """Return next period's state, where next period's shock has the given value."""
 
     @abc.abstractmethod
@@ -108,10 +113,10 @@ class Model(abc.ABC):
 
         Redundant features (prices, cash on hand) may help; scaling is found from the data.
         """
-        fields = state._asdict()
-        if isinstance(self.shock, MarkovChain):
-            fields.pop("shock")
-        return jnp.concatenate([jnp.zeros(0), *(jnp.ravel(value) for value in fields.values())])
+        values = state._asdict().items()
+        return jnp.concatenate(
+            [jnp.zeros(0), *(self.shock.numbers(x) if name == "shock" else jnp.ravel(x) for name, x in values)]
+        )
 
     def definitions(self, state: Any, policy: Any) -> dict[str, Array]:
         """Return further quantities that simulations report: prices, consumption, income."""
@@ -125,10 +130,10 @@ class Model(abc.ABC):
     def settings(self) -> SolveSettings:
         """Return the settings that solve this model well.
 
-        Where a chain leaves some of its states for good, paths start again now and then: the way there would be
-        forgotten.
+        Where a chain leaves some of its states for good, or may do so, paths start again now and then: the way there
+        would be forgotten.
         """
-        stays = not isinstance(self.shock, MarkovChain) or self.shock.irreducible
+        stays = not self.shock.chains or (self.shock.chain is not None and self.shock.chain.irreducible)
         return SolveSettings(restart=0.0 if stays else 0.02)
 
     def required(self) -> tuple[Target, ...]:
@@ -213,22 +218,7 @@ class PolicyFunction(eqx.Module):
 
     def raw(self, state: Any) -> Float[Array, " raw"]:
         """Return the network's numbers in one state, before the feasible sets."""
-        return self.network(self.scaling(self.model.features(state)), head_of(self.model, state))
-
-
-def shock_of(state: Any) -> Array:
-    """Return the shock's current value; zero for a deterministic model."""
-    return getattr(state, "shock", jnp.zeros(()))
-
-
-def head_of(model: Model, state: Any) -> Int[Array, ""] | int:
-    """Return which head of the network answers: the Markov chain's state."""
-    return state.shock if isinstance(model.shock, MarkovChain) else 0
-
-
-def heads(model: Model) -> int:
-    """Return the number of heads the model's network needs."""
-    return model.shock.states if isinstance(model.shock, MarkovChain) else 1
+        return self.network(self.scaling(self.model.features(state)), self.model.shock.index(shock_of(state)))
 
 
 def assemble(model: Model, state: Any, raw: Float[Array, " raw"]) -> Any:
@@ -257,10 +247,10 @@ def expectation(policy: Any, state: Any, decision: Any, moves: Float[Array, "nod
     does not depend on next period's shock is computed once.
     """
     model = policy.model
-    values, probabilities = model.process(state).nodes(shock_of(state))
+    values, probabilities = model.process(state, decision).nodes(shock_of(state))
 
     def expect(function: Callable[[Any, Any], Any]) -> PyTree[Array]:
-        def at(shock: Array, *move: Array) -> PyTree[Array]:
+        def at(shock: Any, *move: Array) -> PyTree[Array]:
             following = model.transition(state, decision, shock)
             return function(following, policy(following, *move))
 

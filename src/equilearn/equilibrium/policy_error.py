@@ -44,7 +44,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from equilearn.equilibrium.model import PolicyFunction, expectation, shock_of
+from equilearn.equilibrium.model import PolicyFunction, expectation
+from equilearn.equilibrium.shocks import shock_of
 
 DAMPING = 1e-10
 """Of least squares, relative to the largest entry of A: keeps directions that move nothing at zero."""
@@ -133,16 +134,17 @@ def _one_path(
     model, zero = policy.model, jnp.zeros(vectors.shape[-1])
 
     def forward(state: Any, draw: Array) -> tuple[Any, tuple[Any, Array]]:
-        values, weights = model.process(state).nodes(shock_of(state))
+        decision = policy(state)
+        values, weights = model.process(state, decision).nodes(shock_of(state))
         reached = jnp.cumsum(weights)
         node = jnp.minimum(jnp.sum(reached <= draw * reached[-1]), weights.size - 1)
-        following = model.transition(state, policy(state), values[node])
+        following = model.transition(state, decision, jax.tree.map(lambda leaf: leaf[node], values))
         return jax.tree.map(lambda new, old: new.astype(old.dtype), following, state), (state, node)
 
     def backward(carry: tuple[Array, Any], period: tuple[Any, Array, Array]) -> tuple[tuple[Array, Any], None]:
         state, node, begins = period
         later = carry[0]
-        weights = model.process(state).nodes(shock_of(state))[1]
+        weights = model.process(state, policy(state)).nodes(shock_of(state))[1]
         chance = weights[node] / jnp.sum(weights)
         ours = jnp.where(begins[:, None, None], vectors, later[1:].reshape(-1, *vectors.shape))
         later = jnp.concatenate([later[:1], ours.reshape(-1, zero.size)])

@@ -20,10 +20,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from equilearn.equilibrium.model import PolicyFunction, shock_of
+from equilearn.equilibrium.model import PolicyFunction
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.policy_error import Paths, along_paths, double, draws_for, policies_at
-from equilearn.equilibrium.shocks import MarkovChain
+from equilearn.equilibrium.shocks import shock_of
 from equilearn.errors import first_line
 
 VECTORS = 2
@@ -57,15 +57,16 @@ def estimate(
         first = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), states)
         raw, sets = jax.eval_shape(policy.raw, first).shape[0], policy.model.policies(first)
     number, groups, periods = sizes(raw)
-    chain = isinstance(policy.model.shock, MarkovChain)
-    chosen, weights = spread(np.asarray(states.shock) if chain else None, len(jax.tree.leaves(states)[0]), number)
+    shock = policy.model.shock
+    shocks = np.asarray(shock.index(states.shock), int) if shock.chains else None
+    chosen, weights = spread(shocks, len(jax.tree.leaves(states)[0]), number)
     own = jax.tree.map(lambda leaf: leaf[chosen], states)
     nothing = PolicyAccuracy(
         policies={},
         errors={},
         standard_errors={},
         weights=weights,
-        shocks=own.shock if chain else np.zeros(0, int),
+        shocks=np.zeros(0, int) if shocks is None else shocks[chosen],
         rate=math.nan,
         rate_error=math.nan,
         periods=periods,
@@ -92,7 +93,7 @@ def _estimated(
     with jax.enable_x64(True):
         policy, states = double(policy), double(jax.tree.map(jnp.asarray, states))
         first = jax.tree.map(lambda leaf: leaf[0], states)
-        if jnp.min(policy.model.process(first).nodes(shock_of(first))[1]) < 0:
+        if jnp.min(policy.model.process(first, policy(first)).nodes(shock_of(first))[1]) < 0:
             reason = "the quadrature rule of the shock has negative weights, which are no probabilities; take another"
             return replace(nothing, trouble=(f"{CANNOT}: {reason}.",))
         raw = jax.eval_shape(policy.raw, first).shape[0]

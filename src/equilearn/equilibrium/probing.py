@@ -14,12 +14,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from equilearn.equilibrium.conditions import strictly
-from equilearn.equilibrium.model import Model, assemble, expectation, shock_of
+from equilearn.equilibrium.model import Model, assemble, expectation
 from equilearn.equilibrium.sets import FeasibleSet, HalfLine, Real
-from equilearn.equilibrium.shocks import Deterministic, MarkovChain
+from equilearn.equilibrium.shocks import entries, shock_of
 from equilearn.errors import UserError
 
 KEYS = 4
@@ -32,6 +32,8 @@ OPEN = 1.0
 """The same on a side where a set has no end."""
 SAME = 1e-5
 """Relative difference up to which the new shock counts as handed on."""
+ROUNDING = 1e-4
+"""How far from one probabilities may sum."""
 
 
 class Plan(eqx.Module):
@@ -98,16 +100,20 @@ def extremes(sets: dict[str, FeasibleSet]) -> list[tuple[str, Float[Array, " raw
 def first_states(model: Model, starts: Any, raw: int) -> Any:
     """Return the states where economies begin, and those reached soon with a fresh network, leading axis."""
     plan = Plan(jnp.zeros(raw), model)
-    if isinstance(model.shock, MarkovChain):
-        moves = _tree(model.shock, int(starts.shock[0]))
-        return jax.jit(lambda states: _joined(states, _over_the_chain(model, plan, states, moves)))(starts)
+    if model.shock.chains:
+        moves = _tree(model.shock.possible, int(jnp.ravel(jnp.asarray(model.shock.index(starts.shock)))[0]))
+        chained = jax.jit(lambda states: _joined(states, _over_the_chain(model, plan, states, moves)))(starts)
+        if model.shock.numbers(model.shock.initial).size == 0:
+            return chained
+        starts = chained
 
     def step(states: Any, key: PRNGKeyArray) -> tuple[Any, Any]:
         def one(state: Any, one_key: PRNGKeyArray) -> Any:
-            shock = model.process(state).flat(shock_of(state), key=one_key)
-            return model.transition(state, plan(state), shock)
+            decision = plan(state)
+            shock = model.process(state, decision).flat(shock_of(state), key=one_key)
+            return model.transition(state, decision, shock)
 
-        following = jax.vmap(one)(states, jax.random.split(key, KEYS))
+        following = jax.vmap(one)(states, jax.random.split(key, jax.tree.leaves(states)[0].shape[0]))
         return following, following
 
     def follow(states: Any) -> Any:
@@ -121,11 +127,11 @@ def _joined(one: PyTree[Array], other: PyTree[Array]) -> PyTree[Array]:
     return jax.tree.map(lambda a, b: jnp.concatenate([a, b.astype(a.dtype)]), one, other)
 
 
-def _tree(chain: MarkovChain, first: int) -> list[tuple[int, int]]:
+def _tree(possible: Bool[np.ndarray, "states states"], first: int) -> list[tuple[int, int]]:
     """Return the states that a chain can reach, nearest first: each with the place in this list of one before it."""
     moves, order = [(0, first)], [first]
     for place, here in enumerate(order):  # the list grows meanwhile
-        for state in np.flatnonzero(chain.transition[here]).tolist():
+        for state in np.flatnonzero(possible[here]).tolist():
             if state not in order:
                 order.append(state)
                 moves.append((place, state))
@@ -137,13 +143,13 @@ def _over_the_chain(model: Model, plan: Plan, starts: Any, moves: list[tuple[int
     buffer = jax.tree.map(lambda leaf: jnp.repeat(leaf[:1], len(moves), axis=0), starts)
 
     def step(buffer: Any, move: Any) -> tuple[Any, None]:
-        to, parent, shock = move
+        to, parent, index = move
         state = jax.tree.map(lambda leaf: leaf[parent], buffer)
-        following = model.transition(state, plan(state), shock)
+        following = model.transition(state, plan(state), model.shock.with_index(shock_of(state), index))
         return jax.tree.map(lambda leaf, new: leaf.at[to].set(new), buffer, following), None
 
-    parents, shocks = jnp.asarray(moves[1:], jnp.int32).reshape(-1, 2).T
-    return jax.lax.scan(step, buffer, (jnp.arange(1, len(moves)), parents, shocks))[0]
+    parents, indices = jnp.asarray(moves[1:], jnp.int32).reshape(-1, 2).T
+    return jax.lax.scan(step, buffer, (jnp.arange(1, len(moves)), parents, indices))[0]
 
 
 def _evaluate(model: Model, states: Any, raws: Any) -> tuple[dict[str, Any], Any]:
@@ -164,14 +170,17 @@ def _evaluate(model: Model, states: Any, raws: Any) -> tuple[dict[str, Any], Any
 def _in_one(model: Model, state: Any, raw: Any) -> tuple[dict[str, Any], Any]:
     plan = Plan(raw, model)
     decision = plan(state)
-    values, _ = model.process(state).nodes(shock_of(state))
+    values, probabilities = model.process(state, decision).nodes(shock_of(state))
     following = jax.vmap(lambda shock: model.transition(state, decision, shock))(values)
     found = {f"policies {name}": _finite(value) for name, value in decision._asdict().items()}
     found |= {f"set {name}": _wide(one) for name, one in model.policies(state).items()}
-    found |= {f"transition {name}": _finite(value) for name, value in following._asdict().items()}
-    if not isinstance(model.shock, Deterministic):
-        gap = jnp.abs(following.shock - values) <= SAME * (1 + jnp.abs(values))
-        found["shock"] = jnp.all(gap)
+    found |= {f"transition {field}": _finite(value) for _, field, value in entries(following)}
+    if not model.shock.deterministic:
+        same = jax.tree.map(lambda a, b: jnp.all(jnp.abs(a - b) <= SAME * (1 + jnp.abs(b))), following.shock, values)
+        found["shock"] = jnp.all(jnp.stack(jax.tree.leaves(same)))
+        found["process"] = jnp.abs(jnp.sum(probabilities) - 1) <= ROUNDING
+        if model.shock.chains:
+            found["process"] &= jnp.all(probabilities >= 0)
     errors = model.errors(state, decision, expectation(plan, state, decision))
     found |= {f"errors {name}": _finite(value) for name, value in errors.items()}
     definitions = model.definitions(state, decision)
@@ -201,6 +210,7 @@ def _words(name: str) -> str:
         "transition": f"next period's State.{what} is not finite",
         "errors": f"the error {what!r} is not finite or is a power of a negative number",
         "shock": "next period's State.shock is not the new shock",
+        "process": "the probabilities of next period's shock are negative or do not sum to one",
         "consumption": "consumption is not positive",
     }.get(method, name)
 
@@ -216,6 +226,11 @@ def _report(model: Model, found: dict[str, Any], at: int, where: str, repair: st
         if name == "shock":
             raise UserError(
                 f"{model.name}.transition: State.shock must be the new shock, the argument `shock`, as it is given."
+            )
+        if name == "process":
+            raise UserError(
+                f"{model.name}.process: the probabilities of next period's shock are negative, not finite or do not "
+                f"sum to one {when} with a fresh network{where}."
             )
         if method == "set":
             raise UserError(

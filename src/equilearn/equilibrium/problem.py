@@ -30,6 +30,8 @@ SCALING_SHARE = 0.2
 """Share of the episodes during which the input scaling follows the data; later it stays as it is."""
 SCALING_RATE = 0.1
 """How fast it follows: the weight of an episode's data, so that a wild beginning is forgotten."""
+WARM = 100
+"""Periods that economies are simulated before learning where it starts from a solution."""
 BATCH = 256
 """States computed at once outside the learning: so many fit the cache."""
 
@@ -41,6 +43,7 @@ class Economies(eqx.Module):
     scaling: Scaling
     weights: Weights
     episode: Int[Array, ""]
+    """Episodes seen; where learning starts from a solution whose scaling fits, that is kept: all of them."""
 
 
 class EquilibriumProblem(Problem):
@@ -51,10 +54,28 @@ class EquilibriumProblem(Problem):
     equations: tuple[str, ...] = eqx.field(static=True)
     balancing: ReLoBRaLo | None = eqx.field(static=True, default=None)
 
-    def world(self, network: MLP, weights: dict[str, float], *, key: PRNGKeyArray) -> Economies:
-        """Return P economies in initial states, with a scaling found on a first simulation."""
+    def world(
+        self, network: MLP, weights: dict[str, float], learnt: Scaling | None = None, *, key: PRNGKeyArray
+    ) -> Economies:
+        """Return P economies in initial states, with a scaling found on a first simulation.
+
+        Args:
+            network: fresh, or that of a solution to start from.
+            weights: of the equations.
+            learnt: the scaling of that solution; it is kept where it fits the model's own states.
+            key: random key.
+        """
         start_key, path_key = jax.random.split(key)
         states = initial_states(self.model, self.settings.paths, key=start_key)
+        fixed_weights = fixed(jnp.asarray([weights.get(name, 1.0) for name in self.equations], jnp.float32))
+        if learnt is not None:
+            policy = PolicyFunction(network, learnt, self.model)
+            states, path = simulate_paths(policy, states, WARM, key=path_key, restart=self.settings.restart)
+            now = Scaling.of(jax.vmap(self.model.features)(flatten_path(path)))
+            fits = jnp.all(jnp.abs(now.mean - learnt.mean) < learnt.spread) & jnp.all(now.spread < 2 * learnt.spread)
+            scaling = jax.tree.map(lambda a, b: jnp.where(fits, a, b), learnt, learnt.blend(now, 0.5))
+            episode = jnp.where(fits, self.settings.episodes, 0).astype(jnp.int32)
+            return Economies(states, scaling, fixed_weights, episode)
         features = jax.vmap(self.model.features)(states)
         first = Scaling.of(features)
         wide = Scaling(first.mean, jnp.hypot(first.deviation, 0.3 * first.mean))
@@ -63,7 +84,7 @@ class EquilibriumProblem(Problem):
         return Economies(
             states=states,
             scaling=wide.follow(jax.vmap(self.model.features)(flatten_path(path)), 0.5),
-            weights=fixed(jnp.asarray([weights.get(name, 1.0) for name in self.equations], jnp.float32)),
+            weights=fixed_weights,
             episode=jnp.zeros((), jnp.int32),
         )
 

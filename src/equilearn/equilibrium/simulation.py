@@ -5,7 +5,6 @@ Legend: P paths, T periods; a path of states is a pytree whose leaves have leadi
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -13,10 +12,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from equilearn.equilibrium.model import Model, PolicyFunction, shock_of
+from equilearn.equilibrium.model import Model, PolicyFunction
+from equilearn.equilibrium.shocks import choose, shock_of
 from equilearn.learn.devices import split_samples
-
-Draw = Callable[..., Array]
 
 
 def initial_states(model: Model, paths: int, *, key: PRNGKeyArray) -> Any:
@@ -47,11 +45,12 @@ def advance(
     explore = jnp.zeros(paths) if flat is None else flat
 
     def one(state: Any, explored: Array, one_key: PRNGKeyArray) -> Any:
-        current, process = shock_of(state), model.process(state)
+        current, decision = shock_of(state), policy(state)
+        process = model.process(state, decision)
         shock = process.draw(current, key=one_key)
         if flat is not None:
-            shock = jnp.where(explored > 0, process.flat(current, key=one_key), shock)
-        return model.transition(state, policy(state), shock)
+            shock = choose(explored > 0, process.flat(current, key=one_key), shock)
+        return model.transition(state, decision, shock)
 
     following = jax.vmap(one)(*split_samples((states, explore, jax.random.split(shock_key, paths))))
     if restart == 0.0:

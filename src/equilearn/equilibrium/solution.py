@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray
 
 from equilearn.equilibrium.accuracy import LOST, Accuracy
 from equilearn.equilibrium.arguments import finite, seed_of, whole
@@ -23,10 +23,10 @@ from equilearn.equilibrium.certificate import certify, certify_states, starts_ag
 from equilearn.equilibrium.encoding import encode
 from equilearn.equilibrium.fingerprint import equations_of
 from equilearn.equilibrium.given import OutsideWarning, given, warn_outside
-from equilearn.equilibrium.model import Model, PolicyFunction, heads, shock_of
+from equilearn.equilibrium.model import Model, PolicyFunction
+from equilearn.equilibrium.observation import follow, observed, responses
 from equilearn.equilibrium.problem import flatten_path
 from equilearn.equilibrium.settings import SolveSettings
-from equilearn.equilibrium.shocks import MarkovChain
 from equilearn.equilibrium.simulation import path_after_burn_in
 from equilearn.errors import UserError
 from equilearn.learn import Outcome, key_of
@@ -142,7 +142,7 @@ class Solution:
             UserError: an argument is wrong.
         """
         states = self.states(periods, burn_in=burn_in, paths=paths, seed=seed)
-        values, outside = _observe(self.policy_function, states)
+        values, outside = observed(self.policy_function, states)
         self._warn_lost("simulate", outside)
         lead = ("period", "path")
         if paths == 1:
@@ -170,13 +170,13 @@ class Solution:
             UserError: an argument is wrong: the state is not one of this model, or impossible; a Markov chain has no
                 seed.
         """
-        if seed is None and isinstance(self.model.shock, MarkovChain):
+        if seed is None and self.model.shock.chains:
             raise UserError("follow: the shocks of a Markov chain cannot be zero; give a seed.")
         state, axes = given(self.model, state)
         states, periods = _listed(state, axes), whole("periods", periods, 1)
         key = key_of(0 if seed is None else seed_of(seed))
         warn_outside(self.policy_function, states, "follow")
-        values, outside = _follow(self.policy_function, states, periods, seed is not None, key)
+        values, outside = follow(self.policy_function, states, periods, seed is not None, key)
         self._warn_lost("follow", outside)
         lead = ("period", "path") if axes else ("period",)
         values = values if axes else {name: value[:, 0] for name, value in values.items()}
@@ -184,15 +184,25 @@ class Solution:
 
     @in_own_precision
     def impulse_response(
-        self, shock: int | float, *, periods: int = 25, paths: int = 10_000, burn_in: int = 200, seed: int = 1
+        self,
+        shock: int | float,
+        *,
+        component: Any = None,
+        periods: int = 25,
+        paths: int = 10_000,
+        burn_in: int = 200,
+        seed: int = 1,
     ) -> xr.Dataset:
         """Return the mean response of every variable to a shock, relative to the same paths without it.
 
-        The shock is forced in period 0: to the state `shock` of a Markov chain; for continuous shocks, `shock`
-        is added to the current value. All later shocks are drawn with the same random numbers on both sides.
+        The shock is forced in period 0: to the state `shock` of a chain; for continuous shocks, `shock` is added to
+        the value drawn. All later shocks are drawn with the same random numbers on both sides, each side with its own
+        probabilities.
 
         Args:
             shock: the shock's index, or the size of the impulse (in the shock's units, on every component).
+            component: which of several shocks, by its name; of a vector, by its number from 0; ("rates", 1) for one of
+                a vector that has a name.
             periods: periods followed, the impact included.
             paths: simulated paths to average over.
             burn_in: periods before the shock.
@@ -206,12 +216,14 @@ class Solution:
             UserError: an argument is wrong.
         """
         process, shock = self.model.shock, finite("impulse_response: shock", shock)
-        if isinstance(process, MarkovChain) and not (shock.is_integer() and 0 <= shock < process.states):
-            raise UserError(f"impulse_response: shock must be an index below {process.states}, not {shock:g}.")
+        try:
+            process.impulse(process.initial, shock, component)
+        except UserError as error:
+            raise UserError(f"impulse_response: {error}") from None
         periods = whole("periods", periods, 1)
         before = jax.tree.map(lambda leaf: leaf[0], self.states(1, burn_in=burn_in, paths=paths, seed=seed))
         key = jax.random.fold_in(key_of(seed), 0x12F)
-        without, hit, outside = _responses(self.policy_function, before, shock, periods, key)
+        without, hit, outside = responses(self.policy_function, before, shock, component, periods, key)
         self._warn_lost("impulse_response", jnp.max(outside))
         gap: dict[str, Any] = {name: hit[name] - without[name] for name in hit}
         for name, base in without.items():
@@ -291,7 +303,7 @@ def _build(model: Model, settings: SolveSettings, features: int, raw: int, key: 
         width=settings.width,
         depth=settings.depth,
         activation=Swish(settings.steepness),
-        heads=heads(model),
+        heads=model.shock.states,
         key=key,
     )
     return PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
@@ -322,69 +334,3 @@ def _simulated(periods: Any, burn_in: Any, paths: Any) -> tuple[int, int, int]:
 
 def _path_key(seed: Any) -> PRNGKeyArray:
     return jax.random.fold_in(key_of(seed_of(seed)), 0x5EED)
-
-
-def observe(policy: PolicyFunction, state: Any) -> dict[str, Array]:
-    """Return states, policies and definitions in one state, by name."""
-    decision = policy(state)
-    return state._asdict() | decision._asdict() | policy.model.definitions(state, decision)
-
-
-def _see(policy: PolicyFunction, state: Any) -> tuple[dict[str, Array], Bool[Array, ""]]:
-    """Return what `observe` sees in one state, and whether that is far outside what was learnt."""
-    return observe(policy, state), policy.scaling.blind(policy.model.features(state))
-
-
-@eqx.filter_jit
-def _observe(policy: PolicyFunction, states: Any) -> tuple[dict[str, Array], Bool[Array, "periods paths"]]:
-    return jax.vmap(jax.vmap(lambda state: _see(policy, state)))(states)
-
-
-@eqx.filter_jit
-def _follow(
-    policy: PolicyFunction, states: Any, periods: int, random: bool, key: PRNGKeyArray
-) -> tuple[dict[str, Array], Bool[Array, "periods paths"]]:
-    """Return what `observe` sees on paths from the given states, leading axes (T, P), and where they are outside."""
-    model = policy.model
-
-    def next_state(state: Any, one_key: PRNGKeyArray) -> Any:
-        current, process = shock_of(state), model.process(state)
-        shock = process.draw(current, key=one_key) if random else process.mean(current)
-        return model.transition(state, policy(state), shock)
-
-    def step(states: Any, one_key: PRNGKeyArray) -> tuple[Any, Any]:
-        keys = jax.random.split(one_key, jax.tree.leaves(states)[0].shape[0])
-        return jax.vmap(next_state)(states, keys), jax.vmap(lambda state: _see(policy, state))(states)
-
-    return jax.lax.scan(step, states, jax.random.split(key, periods))[1]
-
-
-@eqx.filter_jit
-def _responses(
-    policy: PolicyFunction, before: Any, shock: int | float, periods: int, key: PRNGKeyArray
-) -> tuple[dict[str, Array], dict[str, Array], Float[Array, " periods"]]:
-    """Return the means of every variable without and with the shock forced in period 0, and what is outside with it."""
-    model = policy.model
-    paths = jax.tree.leaves(before)[0].shape[0]
-
-    def draw(state: Any, one_key: PRNGKeyArray) -> Array:
-        return model.process(state).draw(shock_of(state), key=one_key)
-
-    def means(states: Any) -> tuple[dict[str, Array], Array]:
-        return jax.tree.map(lambda leaf: jnp.mean(leaf, 0), jax.vmap(lambda state: _see(policy, state))(states))
-
-    def follow(states: Any, keys: Key[Array, " paths"]) -> tuple[Any, tuple[dict[str, Array], Array]]:
-        shocks = jax.vmap(draw)(states, keys)
-        following = jax.vmap(lambda s, e: model.transition(s, policy(s), e))(states, shocks)
-        return following, means(following)
-
-    keys = jax.random.split(key, (periods, paths))
-    drawn = jax.vmap(draw)(before, keys[0])
-    forced = jnp.full_like(drawn, shock) if isinstance(model.shock, MarkovChain) else drawn + shock
-    results = []
-    for impact in (drawn, forced):
-        states = jax.vmap(lambda s, e: model.transition(s, policy(s), e))(before, impact)
-        _, later = jax.lax.scan(follow, states, keys[1:])
-        results.append(jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), means(states), later))
-    (without, _), (hit, outside) = results
-    return without, hit, outside

@@ -19,11 +19,13 @@ from equilearn.equilibrium.model import Model, PolicyFunction
 from equilearn.equilibrium.problem import Economies, EquilibriumProblem
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.solution import Solution, fresh_policy
+from equilearn.equilibrium.start import started, warm_settings
 from equilearn.equilibrium.uncertain import Uncertain
 from equilearn.errors import UserError
 from equilearn.learn import key_of, learn
 from equilearn.learn.devices import memory
-from equilearn.networks import MLP
+from equilearn.learn.identity import digest
+from equilearn.networks import MLP, Scaling
 from equilearn.optimizers import soap
 from equilearn.parameters import fitted
 
@@ -36,6 +38,7 @@ def solve(
     optimizer: optax.GradientTransformation | None = None,
     weights: Mapping[str, float] | None = None,
     balancing: ReLoBRaLo | None = None,
+    start: Solution | None = None,
     folder: str | Path | None = None,
     resume: bool | Mapping[str, Any] = False,
     live: bool = True,
@@ -49,6 +52,8 @@ def solve(
         optimizer: an Optax transformation; by default SOAP with the settings' learning rate and weight decay.
         weights: weight of each equation in the loss, by the name of its error; 1 where none is given.
         balancing: adapt the weights while learning.
+        start: a solution to start from, of the same model or of one with the same states and policies and other
+            parameters; the network has its size. Without `settings`, the budget is a quarter of what is recommended.
         folder: where checkpoints, metrics and TensorBoard events go; None keeps nothing.
         resume: go on from the folder's last checkpoint, which must be of the same model, settings and seed; a mapping
             names settings that differ on purpose, with the values they had: {"learning_rate": [3e-3]}.
@@ -57,13 +62,16 @@ def solve(
     Raises:
         UserError: the model or an argument is wrong; the message says what and how to repair it.
     """
-    settings = model.settings() if settings is None and isinstance(model, Model) else settings
+    if settings is None and isinstance(model, Model):
+        settings = model.settings() if start is None else warm_settings(model.settings(), start)
     equations, stored = check_solvable(model, settings, seed)
     assert settings is not None
     _check_names("weights", weights or {}, equations)
     _check_values(weights or {}, optimizer, balancing)
     network_key, world_key, learn_key = jax.random.split(key_of(seed), 3)
-    network = fresh_policy(model, settings, key=network_key).network
+    fresh = fresh_policy(model, settings, key=network_key)
+    learnt = fresh if start is None else started(model, settings, fresh, start)
+    network = learnt.network
     problem = EquilibriumProblem(model, settings, equations, balancing)
     identity = {
         "model": class_name(type(model)),
@@ -73,11 +81,18 @@ def solve(
         "weights": dict(sorted((weights or {}).items())),
         "balancing": encode(balancing),
         **({} if optimizer else {"optimizer": "SOAP"}),
+        **({} if start is None else {"start": digest(learnt)}),
     }
     run = learn(
         problem,
         network,
-        _world(problem, network, tuple(sorted((weights or {}).items())), world_key),
+        _world(
+            problem,
+            network,
+            tuple(sorted((weights or {}).items())),
+            None if start is None else learnt.scaling,
+            world_key,
+        ),
         optimizer or soap(settings.learning_rate, weight_decay=settings.weight_decay),
         settings,
         key=learn_key,
@@ -135,9 +150,13 @@ def _check_memory(model: Model, settings: SolveSettings) -> None:
 
 @eqx.filter_jit
 def _world(
-    problem: EquilibriumProblem, network: MLP, weights: tuple[tuple[str, float], ...], key: PRNGKeyArray
+    problem: EquilibriumProblem,
+    network: MLP,
+    weights: tuple[tuple[str, float], ...],
+    learnt: Scaling | None,
+    key: PRNGKeyArray,
 ) -> Economies:
-    return problem.world(network, dict(weights), key=key)
+    return problem.world(network, dict(weights), learnt, key=key)
 
 
 def _check_values(weights: Mapping[str, float], optimizer: Any, balancing: Any) -> None:

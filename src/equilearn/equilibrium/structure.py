@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from equilearn.equilibrium.model import Model, shock_of
+from equilearn.equilibrium.model import Model
 from equilearn.equilibrium.sets import FeasibleSet
-from equilearn.equilibrium.shocks import Deterministic, MarkovChain
+from equilearn.equilibrium.shocks import entries, shock_of
 from equilearn.equilibrium.tracing import Lookup, influences, lookups, passed_on, trace
 from equilearn.errors import UserError
 
@@ -37,8 +37,8 @@ def check_structure(model: Model, starts: Any, decision: Any, sets: Mapping[str,
     state = jax.tree.map(lambda leaf: leaf[0], starts)
     _check_movement(model, starts, state, decision)
     _check_policies_count(model, state, decision, sets)
-    if isinstance(model.shock, MarkovChain):
-        _check_tables(model, model.shock.states, state, decision)
+    for chain, size in model.shock.chains.items():
+        _check_tables(model, chain, size, state, decision)
 
 
 def everything(model: Model, state: Any, decision: Any, then: Any) -> tuple[Any, Any, Any]:
@@ -50,7 +50,7 @@ def everything(model: Model, state: Any, decision: Any, then: Any) -> tuple[Any,
         decision: the policies in it.
         then: the policies in all states of next period.
     """
-    values, probabilities = model.process(state).nodes(shock_of(state))
+    values, probabilities = model.process(state, decision).nodes(shock_of(state))
     following = jax.vmap(lambda shock: model.transition(state, decision, shock))(values)
 
     def expect(function: Any) -> Any:
@@ -69,15 +69,20 @@ def everything(model: Model, state: Any, decision: Any, then: Any) -> tuple[Any,
 def _check_movement(model: Model, starts: Any, state: Any, decision: Any) -> None:
     """Check that every state moves, or differs between economies."""
     name = model.name
-    value = model.process(state).nodes(shock_of(state))[0][0]
+
+    def new(state: Any, decision: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf[0], model.process(state, decision).nodes(shock_of(state))[0])
+
+    value = jax.eval_shape(new, state, decision)
     program = trace(model.transition, state, decision, value)
-    reached = influences(program)
-    for i, field in enumerate(state._fields):
-        start = getattr(starts, field)
-        if (field == "shock" and isinstance(model.shock, Deterministic)) or start.size == 0:
+    reached, place = influences(program), len(program.jaxpr.invars) - len(jax.tree.leaves(value))
+    for i, (_, field, start) in enumerate(entries(starts)):
+        shock = field.partition(".")[0] == "shock"
+        if (shock and model.shock.deterministic) or start.size == 0:
             continue
-        if field == "shock" and len(program.jaxpr.invars) - 1 not in reached[i]:
-            raise UserError(f"{name}.transition: State.shock must be the new shock, the argument `shock`.")
+        if shock and place not in reached[i]:
+            raise UserError(f"{name}.transition: State.{field} must be the new shock, the argument `shock`.")
+        place += shock
         if not reached[i]:
             raise UserError(
                 f"{name}.transition: State.{field} is the same next period whatever happens; it must follow from "
@@ -108,11 +113,16 @@ def _check_policies_count(model: Model, state: Any, decision: Any, sets: Mapping
             )
 
 
-def _check_tables(model: Model, states: int, state: Any, decision: Any) -> None:
-    """Check that what is looked up by the chain's state has an entry for each state, and no more."""
+def _check_tables(model: Model, chain: str, states: int, state: Any, decision: Any) -> None:
+    """Check that what is looked up by a chain's state has an entry for each state, and no more."""
+    place = list(model.shock.chains).index(chain)
 
-    def at(shock: Any, state: Any, decision: Any) -> Any:
-        return everything(model, state._replace(shock=shock), decision, decision)
+    def at(index: Any, state: Any, decision: Any) -> Any:
+        indices = list(model.shock.indices(state.shock))
+        indices[place] = index
+        return everything(
+            model, state._replace(shock=model.shock.with_indices(state.shock, indices)), decision, decision
+        )
 
     program = trace(jax.vmap(at, in_axes=(0, None, None)), jnp.arange(states, dtype=jnp.int32), state, decision)
     found = lookups(program, {0: np.arange(states, dtype=np.int32)})

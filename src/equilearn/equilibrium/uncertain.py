@@ -22,10 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from equilearn.equilibrium.model import Expect, Model, PolicyFunction, equation_errors, heads, shock_of
+from equilearn.equilibrium.model import Expect, Model, PolicyFunction, equation_errors
 from equilearn.equilibrium.sets import FeasibleSet
 from equilearn.equilibrium.settings import SolveSettings
-from equilearn.equilibrium.shocks import Shock
+from equilearn.equilibrium.shocks import Shock, shock_of
 from equilearn.errors import UserError
 from equilearn.learn import Target
 from equilearn.networks import MLP, Scaling
@@ -54,16 +54,15 @@ def _numbers(model: Model) -> list[str]:
     """Return the names of a model's real numbers, and of those of its shock, which are called shock.NAME."""
     fields = dataclasses.fields(model)  # pyright: ignore[reportArgumentType]
     names = [f.name for f in fields if isinstance(getattr(model, f.name), float)]
-    shock = model.shock
-    if any(f.name == "shock" for f in fields) and dataclasses.is_dataclass(shock):
-        names += [f"shock.{f.name}" for f in dataclasses.fields(shock) if isinstance(getattr(shock, f.name), float)]
+    if any(f.name == "shock" for f in fields):
+        names += [f"shock.{name}" for name in model.shock.real_parameters()]
     return names
 
 
 def _with(model: Model, name: str, value: float) -> Model:
     """Return the model with another value of a parameter, which it checks."""
     if name.startswith("shock."):
-        changed = {"shock": dataclasses.replace(model.shock, **{name.removeprefix("shock."): value})}  # pyright: ignore
+        changed = {"shock": model.shock.replaced(name.removeprefix("shock."), value)}
     else:
         changed = {name: value}
     return dataclasses.replace(model, **changed)  # pyright: ignore[reportArgumentType]
@@ -73,7 +72,7 @@ def _forged(model: Any, name: str, value: Any) -> Any:
     """Return the model with a parameter that may be traced, and that nobody checks."""
     changed = copy.copy(model)
     if name.startswith("shock."):
-        name, value = "shock", _forged(model.shock, name.removeprefix("shock."), value)
+        name, value = "shock", model.shock.forged(name.removeprefix("shock."), value)
     object.__setattr__(changed, name, value)
     return changed
 
@@ -85,14 +84,14 @@ def _equations(model: Uncertain, state: Any) -> Float[np.ndarray, " numbers"]:
     """
     features = model.features(state).shape[0]
     raw = sum(one.size for one in model.policies(state).values())
-    network = MLP(features, raw, width=4, depth=0, heads=heads(model), key=jax.random.key(1))
+    network = MLP(features, raw, width=4, depth=0, heads=model.shock.states, key=jax.random.key(1))
     network = jax.tree.map(lambda leaf: 0 * leaf if eqx.is_array(leaf) else leaf, network)  # deaf to the parameters
     policy = PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
 
     @jax.jit
     def all_of(state: Any) -> Any:
         decision = policy(state)
-        shocks = model.process(state).nodes(shock_of(state))[0]
+        shocks = model.process(state, decision).nodes(shock_of(state))[0]
         following = jax.vmap(lambda shock: model.transition(state, decision, shock))(shocks)
         errors = equation_errors(policy, state)
         return (errors, decision, following._replace(parameters=jnp.zeros(()))), jax.tree.map(
@@ -171,9 +170,9 @@ class Uncertain(Model):
             model = _forged(model, name, parameters[index])
         return model
 
-    def process(self, state: Any) -> Shock:
+    def process(self, state: Any, policy: Any) -> Shock:
         """Return the model's shock at the state's parameters."""
-        return self.at(state.parameters).process(self._base(state))
+        return self.at(state.parameters).process(self._base(state), policy)
 
     def check_effects(self) -> None:
         """Check that every uncertain parameter changes the equations between the ends of its range.
@@ -202,10 +201,11 @@ class Uncertain(Model):
         values = jnp.stack([jnp.asarray(parameters[name], jnp.float32) for name in self.names], axis=-1)
         lead = values.shape[:-1]
         like = jax.eval_shape(self.model.initial, jax.random.key(0))
-        fields = [
-            jnp.broadcast_to(jnp.asarray(x), (*lead, *np.shape(x)[np.ndim(x) - one.ndim :]))
-            for x, one in zip(base, like, strict=True)
-        ]
+        fields = jax.tree.map(
+            lambda x, one: jnp.broadcast_to(jnp.asarray(x), (*lead, *np.shape(x)[np.ndim(x) - one.ndim :])),
+            self.model.State(*base),
+            like,
+        )
         return self.State(*fields, values)
 
     def _base(self, state: Any) -> Any:
@@ -222,7 +222,7 @@ class Uncertain(Model):
         """Return the model's sets at the state's parameters."""
         return self.at(state.parameters).policies(self._base(state))
 
-    def transition(self, state: Any, policy: Any, shock: Array) -> Any:
+    def transition(self, state: Any, policy: Any, shock: Any) -> Any:
         """Return the model's next state; the parameters stay."""
         return self.State(*self.at(state.parameters).transition(self._base(state), policy, shock), state.parameters)
 

@@ -59,7 +59,7 @@ def identity_of(
         "settings": {n: v for n, v in dataclasses.asdict(settings).items() if n not in UNIMPORTANT},
         "key": jax.random.key_data(key).tolist(),
         "precision": precision(),
-        "data": _digest(problem),
+        "data": digest(problem),
         "optimizer": given.get("optimizer") or _optimizer(optimizer, networks),
     }
     return json.loads(json.dumps(identity))
@@ -70,7 +70,8 @@ def precision() -> str:
     return jnp.zeros(()).dtype.name
 
 
-def _digest(tree: Any) -> str:
+def digest(tree: Any) -> str:
+    """Return a short text that is the same for the same arrays."""
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(eqx.filter(tree, eqx.is_array)):
         digest.update(np.asarray(leaf).tobytes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -130,7 +131,7 @@ def _chain(accuracy: Accuracy) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             str(z),
-            f"{100 * accuracy.long_run[z]:.3g} %",
+            "unknown" if math.isnan(accuracy.long_run[z]) else f"{100 * accuracy.long_run[z]:.3g} %",
             *(f"{counts[z]:,} ({100 * counts[z] / sum(counts):.3g} %)" if counts[z] else "never" for counts in visits),
             *(_shown(float(row[z])) for row in means.values()),
         ]

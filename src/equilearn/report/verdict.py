@@ -55,7 +55,7 @@ def judge(solution: Solution, accuracy: Accuracy) -> Verdict:
         and all(_met(row, target) for _, row, target in rows)
         and not by_state
         and accuracy.outside < LOST
-        and sum(accuracy.long_run[z] for z in missed) <= MISSED
+        and float(np.nansum([accuracy.long_run[z] for z in missed])) <= MISSED
         and max(accuracy.held.values(), default=0.0) <= TOLERATED
     )
     if not accurate:
