@@ -52,19 +52,24 @@ def begin(
     Raises:
         UserError: the folder holds a run already, or cannot be written.
     """
-    _refuse_taken(folder)
+    refuse_taken(folder)
     _, model_stored = check_solvable(model, settings, seed)
     problem = target if target in ECONOMIES else target.rpartition(":")[2]
     stored = {"problem": problem, "model": model_stored, "settings": encode(settings), "seed": seed}
     with _writing(folder):
         if is_first():
-            _refuse_taken(folder)
+            refuse_taken(folder)
             _write_settings(folder, stored)
         solution = solve(model, seed=seed, settings=settings, folder=folder, resume=True, live=live)
         return finish(problem, solution, folder)
 
 
-def _refuse_taken(folder: Path) -> None:
+def refuse_taken(folder: Path) -> None:
+    """Refuse a folder that holds a run.
+
+    Raises:
+        UserError: it does, or cannot be looked into.
+    """
     try:
         taken = any((folder / name).exists() for name in (SETTINGS, LAST)) and is_first()
     except OSError as error:  # a name too long, a folder that may not be looked into

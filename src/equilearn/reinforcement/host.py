@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from gymnasium.vector import AutoresetMode
-from jaxtyping import Array, Bool, PRNGKeyArray
+from jaxtyping import Array, Bool, PRNGKeyArray, UInt8
 
-from equilearn.errors import UserError
+from equilearn.errors import UserError, first_line
 from equilearn.reinforcement.acting import Act, Actors, Experience, count, fresh
 from equilearn.reinforcement.environment import Space
 
@@ -37,7 +37,7 @@ class HostStage:
         Raises:
             UserError: the environment cannot be made, has no time limit, or spaces of another kind.
         """
-        self.name, self.games = name, games
+        self.name, self.games, self._options = name, games, options
         self._live = False
         try:
             self._games = gymnasium.make_vec(
@@ -48,7 +48,7 @@ class HostStage:
                 **options,
             )
         except (gymnasium.error.Error, ImportError, TypeError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            reason = first_line(error) or type(error).__name__
             raise UserError(f"{name}: Gymnasium cannot make it: {reason}") from None
         self.observation_space = _space(name, self._games.single_observation_space)
         self.action_space = _space(name, self._games.single_action_space)
@@ -98,6 +98,28 @@ class HostStage:
         seen = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
         done = seen.terminated | seen.truncated
         return seen, jnp.cumsum(done, axis=0) - done == 0
+
+    def frames(self, act: Act, *, key: PRNGKeyArray) -> list[UInt8[np.ndarray, "rows columns 3"]]:
+        """Play one game and return what Gymnasium draws of it.
+
+        Raises:
+            UserError: it draws nothing, or needs a package for it that is not there.
+        """
+        try:
+            one = gymnasium.make(self.name, render_mode="rgb_array", **self._options)
+            seen, _ = one.reset(seed=int(jax.random.randint(key, (), 0, 2**31 - 1)))
+            frames, over = [one.render()], False
+            while not over:
+                action = _choose(act, jnp.asarray(seen)[None], jax.random.fold_in(key, len(frames)))
+                seen, _, terminated, truncated, _ = one.step(np.asarray(action)[0])
+                over = terminated or truncated
+                frames.append(one.render())
+            one.close()
+        except (gymnasium.error.Error, ImportError, TypeError, NotImplementedError) as error:
+            raise UserError(f"{self.name}: Gymnasium cannot draw it: {first_line(error)}") from None
+        if not isinstance(frames[0], np.ndarray) or frames[0].ndim != 3:
+            raise UserError(f"{self.name}: does not draw itself as pictures (render_mode rgb_array).")
+        return [np.asarray(frame, np.uint8) for frame in frames]
 
 
 @eqx.filter_jit

@@ -1,6 +1,7 @@
 """Finding environments by name, and our own ones for everybody else: as Gymnasium environments with ids of their own.
 
 find("CartPole-v1")               its twin of pure functions: many games in one program
+find("minatar-breakout")          a game of pgx's, compiled
 find("LunarLander-v3")            any other id: steps on the host
 gymnasium.make("equilearn/Steering-v0")
 """
@@ -20,6 +21,7 @@ from equilearn.reinforcement.environment import Environment
 from equilearn.reinforcement.functional import Functional
 from equilearn.reinforcement.gridworld import CLIFF, LAKE, RACE, Gridworld
 from equilearn.reinforcement.host import HostStage
+from equilearn.reinforcement.minatar import PREFIX, MinAtar
 from equilearn.reinforcement.steering import Steering
 
 Stage = CompiledStage | HostStage
@@ -57,6 +59,8 @@ def find(environment: str | Environment, games: int, *, on_host: bool = False) -
         return CompiledStage(twins[environment], games)
     if environment.startswith("phys2d/") and not on_host:
         return CompiledStage(Functional.of(environment), games)
+    if environment.startswith(PREFIX) and not on_host:
+        return CompiledStage(MinAtar(environment.removeprefix(PREFIX)), games)
     return HostStage(environment, games)
 
 

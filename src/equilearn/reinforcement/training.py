@@ -16,28 +16,26 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from equilearn.agents import AGENTS
+from equilearn.agents import find as find_agent
 from equilearn.errors import UserError
 from equilearn.learn import Run, key_of, learn
 from equilearn.learn.checkpoint import load_tree, read_header, save_tree
 from equilearn.learn.files import write_atomically
-from equilearn.reinforcement.agent import Agent, returns_of, without_exploration
+from equilearn.learn.identity import fingerprint
+from equilearn.reinforcement.agent import Agent, Stage, returns_of, without_exploration
 from equilearn.reinforcement.classic import CartPole, Pendulum
-from equilearn.reinforcement.deep_q import DQN
-from equilearn.reinforcement.deterministic import DDPG
-from equilearn.reinforcement.environment import Environment
+from equilearn.reinforcement.environment import Environment, examine
 from equilearn.reinforcement.gridworld import Gridworld
 from equilearn.reinforcement.growth import Growth
-from equilearn.reinforcement.host import HostStage
-from equilearn.reinforcement.parallel_q import PQN
-from equilearn.reinforcement.proximal import PPO
+from equilearn.reinforcement.minatar import MinAtar
 from equilearn.reinforcement.registered import find
-from equilearn.reinforcement.reinforce import Reinforce
 from equilearn.reinforcement.steering import Steering
-from equilearn.reinforcement.tabular import Tabular
-from equilearn.reinforcement.watching import animation, game
+from equilearn.reinforcement.watching import film
 
-AGENTS: dict[str, type[Agent]] = {one.__name__: one for one in (DQN, DDPG, PPO, PQN, Reinforce, Tabular)}
-KINDS: dict[str, type[Environment]] = {one.__name__: one for one in (CartPole, Pendulum, Gridworld, Steering, Growth)}
+KINDS: dict[str, type[Environment]] = {
+    one.__name__: one for one in (CartPole, Pendulum, Gridworld, Steering, Growth, MinAtar)
+}
 
 
 @dataclass(frozen=True)
@@ -72,17 +70,21 @@ class Trained:
         }
         save_tree(Path(path), self.networks, {"kind": "agent", **about})
 
+    def film(self, *, seed: int = 2) -> bytes:
+        """Return a game as an animated GIF.
+
+        Raises:
+            UserError: the environment has no picture of itself.
+        """
+        return film(find(self.environment, 1), without_exploration(self.agent, self.networks), key=key_of(seed))
+
     def watch(self, path: Path | str, *, seed: int = 2) -> None:
         """Write a game as an animated GIF.
 
         Raises:
             UserError: the environment has no picture of itself, or the file cannot be written.
         """
-        stage = find(self.environment, 1)
-        if isinstance(stage, HostStage):
-            raise UserError(f"{self.environment}: is not one of pure functions, which alone can be watched this way.")
-        states = game(stage.environment, without_exploration(self.agent, self.networks), key=key_of(seed))
-        write_atomically(Path(path), animation(stage.environment, states))
+        write_atomically(Path(path), self.film(seed=seed))
 
 
 def _named(environment: str | Environment) -> dict[str, Any] | str:
@@ -91,9 +93,21 @@ def _named(environment: str | Environment) -> dict[str, Any] | str:
     return {"kind": type(environment).__name__, "parameters": vars(environment)}
 
 
-def _tuples(settings: dict[str, Any]) -> dict[str, Any]:
+def _rules(environment: str | Environment, stage: Stage) -> str:
+    """Return by what the environment of a run is known again: its name, its parameters, and what it does."""
+    if isinstance(environment, str) or stage.on_host:
+        return str(environment)
+    state = jax.eval_shape(environment.start, jax.random.key(0))
+    action = jax.ShapeDtypeStruct(environment.action_space.shape, environment.action_space.dtype or float)
+    does = fingerprint(lambda s, a, k: environment.step(s, a, key=k)[:3], state, action, jax.random.key(0))
+    return f"{_named(environment)} {does}"
+
+
+def tuples(value: Any) -> Any:
     """Return settings as they were before JSON made lists of tuples."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    if isinstance(value, dict):
+        return {name: tuples(one) for name, one in value.items()}
+    return tuple(map(tuples, value)) if isinstance(value, list) else value
 
 
 def load(path: Path | str, environment: Environment | None = None) -> Trained:
@@ -108,10 +122,10 @@ def load(path: Path | str, environment: Environment | None = None) -> Trained:
     """
     header = read_header(Path(path))
     try:
-        kind, settings, place = AGENTS[header["agent"]], header["settings"], header["environment"]
-        agent = kind(**_tuples(settings))
+        kind, settings, place = find_agent(header["agent"]), header["settings"], header["environment"]
+        agent = kind(**tuples(settings))
         if environment is None and not isinstance(place, str):
-            environment = KINDS[place["kind"]](**_tuples(place["parameters"])) if place["kind"] in KINDS else None
+            environment = KINDS[place["kind"]](**tuples(place["parameters"])) if place["kind"] in KINDS else None
             if environment is None:
                 raise UserError(f"{path}: was trained on {place['kind']}, an environment of one's own; give it.")
     except (KeyError, TypeError, AttributeError):
@@ -120,6 +134,23 @@ def load(path: Path | str, environment: Environment | None = None) -> Trained:
     stage = find(where, 1)
     like = eqx.filter_eval_shape(lambda: agent.networks(stage, key=jax.random.key(0)))
     return Trained(agent, where, load_tree(Path(path), like))
+
+
+def fits(agent: Agent, environment: str | Environment, *, on_host: bool = False) -> Stage:
+    """Return the games in which an agent is to learn, after making sure that it can: nothing is learnt yet.
+
+    Raises:
+        UserError: there is no such environment, it does not do what it must, or the agent does not fit it.
+    """
+    if isinstance(environment, Environment):
+        examine(environment)
+    stage = find(environment, agent.games, on_host=on_host)
+    name = environment if isinstance(environment, str) else type(environment).__name__
+    try:
+        eqx.filter_eval_shape(lambda: agent.networks(stage, key=jax.random.key(0)))
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+    return stage
 
 
 def train(
@@ -148,12 +179,13 @@ def train(
         UserError: the agent does not fit the environment, or the folder holds another run.
     """
     if not isinstance(agent, Agent):
-        raise UserError(f"agent: must be one of {', '.join(AGENTS)} with its settings, like DQN(), not {agent!r}.")
-    stage = find(environment, agent.games, on_host=on_host)
+        names = ", ".join(place.partition(":")[2] for place in AGENTS.values())
+        raise UserError(f"agent: must be one of {names} with its settings, like DQN(), not {agent!r}.")
+    stage = fits(agent, environment, on_host=on_host)
     judge = find(environment, agent.check_games, on_host=on_host)
     begin_key, learn_key = jax.random.split(key_of(seed))
     begun = agent.begin(stage, judge, key=begin_key)
-    whose = {"agent": type(agent).__name__, "parameters": vars(agent), "environment": str(environment)}
+    whose = {"agent": type(agent).__name__, "parameters": vars(agent), "environment": _rules(environment, stage)}
     run = learn(
         begun.problem, begun.networks, begun.world, begun.optimizer, begun.settings, key=learn_key,
         folder=None if folder is None else Path(folder), resume=resume, identity=whose, live=live,
