@@ -8,14 +8,19 @@ import subprocess
 import sys
 import time
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
 from equilearn import cli
 from equilearn.errors import UserError
+from equilearn.learn import driver
 from equilearn.learn.driver import LAST
-from equilearn.reinforcement import DQN, load
+from equilearn.reinforcement import DQN, load, train
+from equilearn.reinforcement.deep_q import DeepQ
 
 QUICK = ["--steps", "4000", "--warmup", "200", "--hidden", "16", "--checks", "20", "--check-games", "3"]
 COMMAND = ["train", "dqn", "CartPole-v1", *QUICK, "--checkpoint-seconds", "0", "--seed", "5"]
@@ -152,10 +157,56 @@ def test_killed_at_any_moment_a_training_ends_bit_for_bit_where_the_whole_one_en
         assert [name for name in ended.files if name != "header"] == names
         for name in names:
             assert ended[name].tobytes() == whole[name].tobytes()
-    rows = [[json.loads(line) | {"seconds": 0} for line in (one / "metrics.jsonl").open()] for one in (run, killed)]
+    lines = [(one / "metrics.jsonl").read_text().splitlines() for one in (run, killed)]
+    rows = [[json.loads(line) | {"seconds": 0} for line in some] for some in lines]
     assert rows[0] == rows[1]
     results = [json.loads((one / "result.json").read_text())["returns"] for one in (run, killed)]
     assert results[0] == results[1]
+
+
+def test_on_the_host_all_but_the_games_comes_back(tmp_path, monkeypatch):
+    """Networks, optimiser, replay, target network, counters: bit for bit. The games begin anew."""
+    agent, where = DQN(steps=2_000, warmup=200, hidden=(16,), check_games=2, checks=8), {"on_host": True, "live": False}
+    calls, finished, generate = [], driver._Sitting._finished, DeepQ.generate
+
+    def stop(self):
+        calls.append(self)
+        if len(calls) == 3:
+            self._save(LAST)
+            raise KeyboardInterrupt
+        return finished(self)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(driver._Sitting, "_finished", stop)
+        train(agent, "CartPole-v1", folder=tmp_path, **where)
+    saved = calls[-1].state
+    before, after = [], []
+
+    def look(self, networks, world, *, key):
+        before.append((networks, jax.tree.map(jnp.copy, world)))
+        after.append(generate(self, networks, world, key=key)[1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(DeepQ, "generate", look)
+    with pytest.raises(KeyboardInterrupt):
+        train(agent, "CartPole-v1", folder=tmp_path, resume=True, **where)
+    with np.load(tmp_path / LAST) as file:
+        paths = json.loads(file["header"].tobytes())["paths"]
+        kept = {path: file[str(i)] for i, path in enumerate(paths)}
+    leaves = jax.tree_util.tree_leaves_with_path(
+        eqx.filter({"networks": before[0][0], "world": before[0][1]}, eqx.is_array)
+    )
+    for path, leaf in leaves:
+        name = jax.tree_util.keystr(path)
+        np.testing.assert_array_equal(
+            leaf, kept[name.replace("['networks']", ".networks").replace("['world']", ".world")]
+        )
+    assert int(saved.world.actors.elapsed.max()) > 0, "games were under way"
+    row, rounds = int(before[0][1].memory.replay.row), agent.round
+    new = after[0].memory.replay.content
+    assert (np.abs(np.asarray(new.observation[row])) <= 0.05).all(), "they have begun anew"
+    np.testing.assert_array_equal(new.observation[:row], before[0][1].memory.replay.content.observation[:row])
+    assert int(after[0].played) == int(before[0][1].played) + rounds * agent.games
 
 
 def test_an_environment_of_ones_own_is_learnt_and_a_folder_never_says_which_code_to_run(own, tmp_path, capsys):

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from equilearn.catalogue import describe
 from equilearn.errors import UserError
-
-if TYPE_CHECKING:
-    from equilearn.reinforcement import Agent
 
 AGENTS = {
     "dqn": "deep_q:DQN",
@@ -28,7 +25,7 @@ def descriptions() -> dict[str, str]:
     return describe(AGENTS, Path(__file__).parent / "reinforcement")
 
 
-def find(name: str) -> type[Agent]:
+def find(name: str) -> type[Any]:
     """Return an agent's class by its name, in letters of any size.
 
     Raises:

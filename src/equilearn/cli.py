@@ -158,24 +158,21 @@ def _train(arguments: list[str]) -> int:
     kind = agents.find(name)
     target, flags = _target(f"train {name}", flags, "an environment's WHERE")
     fields: list[Any] = [
-        ("agent", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default=kind())),  # pyright: ignore
+        ("agent", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default=kind())),
         ("seed", Annotated[int, tyro.conf.arg(help=HELP["seed"])], 0),
         ("on_host", Annotated[bool, tyro.conf.arg(help=HELP["on_host"]), tyro.conf.FlagCreatePairsOff], False),
         ("out", Annotated[Path | None, tyro.conf.arg(help=HELP["out"])], None),
     ]
     command = dataclasses.make_dataclass("Train", fields)
     command.__doc__ = kind.__doc__
-    asked = target in ("-h", "--help")
-    parsed = _parse(command, f"train {name} {'WHERE' if asked else target}", [target] if asked else flags)
+    parsed = _parse(command, f"train {name} WHERE", [target] if target in ("-h", "--help") else flags)
     from equilearn.agent_runs import Training, begin
 
     training = Training(parsed.agent, target, parsed.seed, parsed.on_host)
     folder = parsed.out or _new_folder(f"{name.lower()}-{training.place.replace('/', '-')}")
     _advise(folder, target if training.own else None)
     print(f"Training {training.title}; everything goes to {folder}", flush=True)
-    print(begin(training, folder))
-    print(f"Report: {folder / 'report.html'}")
-    return 0
+    return _say(begin(training, folder), folder)
 
 
 def _do(name: str, lab: Any, folder: Path) -> int:
@@ -184,7 +181,12 @@ def _do(name: str, lab: Any, folder: Path) -> int:
 
     _advise(folder)
     print(f"Doing the lab {name}; everything goes to {folder}", flush=True)
-    print(labs.run(name, lab, folder))
+    return _say(labs.run(name, lab, folder), folder)
+
+
+def _say(findings: Any, folder: Path) -> int:
+    """Print what was found."""
+    print(findings)
     print(f"Report: {folder / 'report.html'}")
     return 0
 
@@ -355,24 +357,18 @@ def _resume(arguments: list[str]) -> int:
     from equilearn.runs import resume
 
     changes = {n: v for n, v in vars(parsed).items() if n != "model" and v is not None}
-    if lab := labs.stored(Path(folder)):
+    lab, training = labs.stored(Path(folder)), agent_runs.stored(Path(folder))
+    if lab or training:
+        what = "a lab" if lab else "an agent's training"
         if not alone():
-            raise UserError(f"{folder}: holds a lab, which runs in one process.")
-        if changes or parsed.model:
-            raise UserError(f"{folder}: is a lab, which goes on as it was begun; leave the other flags out.")
+            raise UserError(f"{folder}: holds {what}, which runs in one process.")
+        if changes or (lab and parsed.model):
+            raise UserError(f"{folder}: is {what}, which goes on as it was begun; leave the other flags out.")
+    if lab:
         return _do(*lab, Path(folder))
-    if training := agent_runs.stored(Path(folder)):
-        if not alone():
-            raise UserError(f"{folder}: holds an agent's training, which runs in one process.")
-        if changes:
-            raise UserError(
-                f"{folder}: is an agent's training, which goes on as it was begun; leave the other flags out."
-            )
-        _advise(Path(folder), parsed.model)
-        print(agent_runs.resume(Path(folder), training, parsed.model))
-        print(f"Report: {Path(folder) / 'report.html'}")
-        return 0
     _advise(Path(folder), parsed.model)
+    if training:
+        return _say(agent_runs.resume(Path(folder), training, parsed.model), Path(folder))
     solution, result = resume(Path(folder), parsed.model, changes)
     return _report(solution, result, Path(folder))
 

@@ -46,8 +46,7 @@ def learnt(
 def baseline(environment: Environment | Stage, policy: Policy) -> dict[str, Any]:
     """Return what a policy without learning reaches: (observations, key=) -> actions."""
     stage = CompiledStage(environment, GAMES) if isinstance(environment, Environment) else environment
-    seen, within = stage.whole(eqx.Partial(_call, policy), key=key_of(20_000))
-    return {"returns": jnp.sum(jnp.where(within, seen.reward, 0.0), axis=0)}
+    return {"returns": stage.returns(eqx.Partial(_call, policy), key=key_of(20_000))}
 
 
 def _call(policy: Policy, observation: Array, *, key: PRNGKeyArray) -> Array:

@@ -145,8 +145,7 @@ def without_exploration(agent: Agent, networks: PyTree[Any]) -> Act:
 
 def returns_of(agent: Agent, networks: PyTree[Any], judge: Stage, *, key: PRNGKeyArray) -> Float[Array, " N"]:
     """Return the undiscounted returns of N whole games without exploration."""
-    seen, within = judge.whole(without_exploration(agent, networks), key=key)
-    return jnp.sum(jnp.where(within, seen.reward, 0.0), axis=0)
+    return judge.returns(without_exploration(agent, networks), key=key)
 
 
 class Playing(Problem):

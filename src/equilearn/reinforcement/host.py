@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from gymnasium.vector import AutoresetMode
-from jaxtyping import Array, Bool, PRNGKeyArray, UInt8
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, UInt8
 
 from equilearn.errors import UserError, first_line
 from equilearn.reinforcement.acting import Act, Actors, Experience, count, fresh
@@ -59,30 +59,51 @@ class HostStage:
 
     def begin(self, *, key: PRNGKeyArray) -> Actors:
         """Begin N games."""
-        seed = int(jax.random.randint(key, (), 0, 2**31 - 1 - self.games))
-        seen, _ = self._games.reset(seed=seed)
+        seen = self._reset(int(jax.random.randint(key, (), 0, 2**31 - 1 - self.games)))
         self._live = True
         return fresh(jnp.asarray(seen), self.games)
+
+    def _reset(self, seed: int) -> np.ndarray:
+        """Begin all games; return what is seen."""
+        return np.array(self._games.reset(seed=seed)[0])
+
+    def _step(self, action: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Step all games; return what was done, what is seen, the reward, what was seen before any new game, flags."""
+        seen, reward, terminated, truncated, info = self._games.step(action)
+        after = np.array(seen)
+        for i in np.flatnonzero(terminated | truncated):
+            after[i] = info["final_obs"][i]
+        return action, np.array(seen), reward, after, terminated, truncated
 
     def play(self, act: Act, actors: Actors, steps: int, *, key: PRNGKeyArray) -> tuple[Actors, Experience]:
         """Play on for T steps; begin new games where there are none (after a restart)."""
         begin_key, play_key = jax.random.split(key)
         if not self._live:
             actors = self.begin(key=begin_key)
-        rows: list[Experience] = []
+        rows: list[tuple[np.ndarray, ...]] = []
+        seen = np.asarray(actors.state)
         for number, one_key in enumerate(jax.random.split(play_key, steps)):
-            seen = np.asarray(actors.state)
-            action = np.asarray(_choose(act, actors.state, one_key))
-            new, reward, terminated, truncated, info = self._games.step(action)
-            after = np.array(new)
-            for i in np.flatnonzero(terminated | truncated):
-                after[i] = info["final_obs"][i]
-            cut = truncated & ~terminated
-            rows.append(
-                Experience(*map(jnp.asarray, (seen, action, reward.astype(np.float32), after, terminated, cut)))
-            )  # pyright: ignore[reportArgumentType]
-            actors = count(actors, jnp.asarray(new), rows[-1].reward, jnp.asarray(terminated | truncated), number == 0)
-        return actors, jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
+            chosen = np.asarray(choose(act, jnp.asarray(seen), one_key))
+            action, new, reward, after, terminated, truncated = self._step(chosen)
+            reward = np.asarray(reward, np.float32)
+            rows.append((seen, action, reward, after, terminated, truncated & ~terminated))
+            actors = count(actors, new, jnp.asarray(reward), jnp.asarray(terminated | truncated), number == 0)
+            seen = new
+        actors = eqx.tree_at(lambda one: one.state, actors, jnp.asarray(seen))
+        return actors, Experience(*(jnp.asarray(np.stack(column)) for column in zip(*rows, strict=True)))
+
+    def returns(self, act: Act, *, key: PRNGKeyArray) -> Float[Array, " N"]:
+        """Return the undiscounted returns of N whole games."""
+        begin_key, play_key = jax.random.split(key)
+        seen, steps = np.asarray(self.begin(key=begin_key).state), 0
+        total, over = np.zeros(self.games), np.zeros(self.games, bool)
+        while not over.all():
+            chosen = np.asarray(choose(act, jnp.asarray(seen), jax.random.fold_in(play_key, steps)))
+            _, seen, reward, _, terminated, truncated = self._step(chosen)
+            total += np.where(over, 0.0, reward)
+            over, steps = over | terminated | truncated, steps + 1
+        self._live = False
+        return jnp.asarray(total, jnp.float32)
 
     def whole(self, act: Act, *, key: PRNGKeyArray) -> tuple[Experience, Bool[Array, "T N"]]:
         """Play N games from beginning to end; return T = limit steps, and which of them belong to the games."""
@@ -110,7 +131,7 @@ class HostStage:
             seen, _ = one.reset(seed=int(jax.random.randint(key, (), 0, 2**31 - 1)))
             frames, over = [one.render()], False
             while not over:
-                action = _choose(act, jnp.asarray(seen)[None], jax.random.fold_in(key, len(frames)))
+                action = choose(act, jnp.asarray(seen)[None], jax.random.fold_in(key, len(frames)))
                 seen, _, terminated, truncated, _ = one.step(np.asarray(action)[0])
                 over = terminated or truncated
                 frames.append(one.render())
@@ -123,7 +144,8 @@ class HostStage:
 
 
 @eqx.filter_jit
-def _choose(act: Act, seen: Array, key: PRNGKeyArray) -> Array:
+def choose(act: Act, seen: Array, key: PRNGKeyArray) -> Array:
+    """Return what a policy does, in one compiled program."""
     return act(seen, key=key)
 
 

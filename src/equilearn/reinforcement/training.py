@@ -24,16 +24,17 @@ from equilearn.learn.checkpoint import load_tree, read_header, save_tree
 from equilearn.learn.files import write_atomically
 from equilearn.learn.identity import fingerprint
 from equilearn.reinforcement.agent import Agent, Stage, returns_of, without_exploration
+from equilearn.reinforcement.atari import Atari
 from equilearn.reinforcement.classic import CartPole, Pendulum
 from equilearn.reinforcement.environment import Environment, examine
 from equilearn.reinforcement.gridworld import Gridworld
 from equilearn.reinforcement.growth import Growth
 from equilearn.reinforcement.minatar import MinAtar
-from equilearn.reinforcement.registered import find
+from equilearn.reinforcement.registered import Place, find
 from equilearn.reinforcement.steering import Steering
 from equilearn.reinforcement.watching import film
 
-KINDS: dict[str, type[Environment]] = {
+KINDS: dict[str, type[Environment] | type[Atari]] = {
     one.__name__: one for one in (CartPole, Pendulum, Gridworld, Steering, Growth, MinAtar)
 }
 
@@ -43,7 +44,7 @@ class Trained:
     """An agent that has learnt."""
 
     agent: Agent
-    environment: str | Environment
+    environment: Place
     networks: PyTree[Any]
     run: Run | None = None
     """How it learnt; None where it comes from a file."""
@@ -87,15 +88,15 @@ class Trained:
         write_atomically(Path(path), self.film(seed=seed))
 
 
-def _named(environment: str | Environment) -> dict[str, Any] | str:
+def _named(environment: Place) -> dict[str, Any] | str:
     if isinstance(environment, str):
         return environment
     return {"kind": type(environment).__name__, "parameters": vars(environment)}
 
 
-def _rules(environment: str | Environment, stage: Stage) -> str:
+def _rules(environment: Place, stage: Stage) -> str:
     """Return by what the environment of a run is known again: its name, its parameters, and what it does."""
-    if isinstance(environment, str) or stage.on_host:
+    if not isinstance(environment, Environment):
         return str(environment)
     state = jax.eval_shape(environment.start, jax.random.key(0))
     action = jax.ShapeDtypeStruct(environment.action_space.shape, environment.action_space.dtype or float)
@@ -136,7 +137,7 @@ def load(path: Path | str, environment: Environment | None = None) -> Trained:
     return Trained(agent, where, load_tree(Path(path), like))
 
 
-def fits(agent: Agent, environment: str | Environment, *, on_host: bool = False) -> Stage:
+def fits(agent: Agent, environment: Place, *, on_host: bool = False) -> Stage:
     """Return the games in which an agent is to learn, after making sure that it can: nothing is learnt yet.
 
     Raises:
@@ -144,7 +145,7 @@ def fits(agent: Agent, environment: str | Environment, *, on_host: bool = False)
     """
     if isinstance(environment, Environment):
         examine(environment)
-    stage = find(environment, agent.games, on_host=on_host)
+    stage = find(environment, agent.games, on_host=on_host, learning=True)
     name = environment if isinstance(environment, str) else type(environment).__name__
     try:
         eqx.filter_eval_shape(lambda: agent.networks(stage, key=jax.random.key(0)))
@@ -155,7 +156,7 @@ def fits(agent: Agent, environment: str | Environment, *, on_host: bool = False)
 
 def train(
     agent: Agent,
-    environment: str | Environment,
+    environment: Place,
     *,
     seed: int = 0,
     folder: Path | str | None = None,
