@@ -228,7 +228,7 @@ def test_another_environment_of_the_same_name_is_not_gone_on_with(own, tmp_path,
     assert cli.run(["train", "dqn", f"{own}:Walk", *QUICK, "--out", str(folder)]) == 0
     file.write_text(OWN.replace("new[0] > 4", "new[0] > 5"))
     assert cli.run(["resume", str(folder), "--model", f"{file}:Walk"]) == 2
-    assert "holds another run" in capsys.readouterr().err
+    assert "holds another run: its rules changed since" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ trained.save("cart.npz");  load("cart.npz")
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,17 +92,17 @@ class Trained:
 def _named(environment: Place) -> dict[str, Any] | str:
     if isinstance(environment, str):
         return environment
-    return {"kind": type(environment).__name__, "parameters": vars(environment)}
+    parameters = json.loads(json.dumps(vars(environment), default=repr))
+    return {"kind": type(environment).__name__, "parameters": parameters}
 
 
-def _rules(environment: Place, stage: Stage) -> str:
-    """Return by what the environment of a run is known again: its name, its parameters, and what it does."""
+def _rules(environment: Place) -> str | None:
+    """Return by what the rules of an environment of pure functions are known again; None for others."""
     if not isinstance(environment, Environment):
-        return str(environment)
+        return None
     state = jax.eval_shape(environment.start, jax.random.key(0))
     action = jax.ShapeDtypeStruct(environment.action_space.shape, environment.action_space.dtype or float)
-    does = fingerprint(lambda s, a, k: environment.step(s, a, key=k)[:3], state, action, jax.random.key(0))
-    return f"{_named(environment)} {does}"
+    return fingerprint(lambda s, a, k: tuple(environment.step(s, a, key=k)), state, action, jax.random.key(0))
 
 
 def tuples(value: Any) -> Any:
@@ -186,7 +187,8 @@ def train(
     judge = find(environment, agent.check_games, on_host=on_host)
     begin_key, learn_key = jax.random.split(key_of(seed))
     begun = agent.begin(stage, judge, key=begin_key)
-    whose = {"agent": type(agent).__name__, "parameters": vars(agent), "environment": _rules(environment, stage)}
+    whose = {"agent": type(agent).__name__, "parameters": vars(agent), "environment": _named(environment)}
+    whose |= {"rules": _rules(environment)}
     run = learn(
         begun.problem, begun.networks, begun.world, begun.optimizer, begun.settings, key=learn_key,
         folder=None if folder is None else Path(folder), resume=resume, identity=whose, live=live,
