@@ -81,14 +81,19 @@ def test_without_the_package_a_sentence_says_what_to_install(monkeypatch):
         train(PQN(), "ALE/Breakout-v5")
 
 
-def test_minatar_is_pgxs_game_and_a_rule_that_follows_the_ball_beats_chance(pgx):
+def rule_and_chance(observation, *, key):
+    """The first half of the games by the rule, the others at random."""
     from equilearn.labs.breakout import under_the_ball
-    from equilearn.labs.learning import _call, at_random
 
-    stage = CompiledStage(MinAtar(limit=300), 50)
-    rule = stage.returns(eqx.Partial(_call, under_the_ball), key=key_of(0))
-    chance = stage.returns(eqx.Partial(_call, at_random(stage.environment)), key=key_of(0))
-    assert float(rule.mean()) > 6 > 1 > float(chance.mean()) > 0
+    half = observation.shape[0] // 2
+    anything = jax.random.randint(key, (observation.shape[0],), 0, 3)
+    return jnp.where(jnp.arange(observation.shape[0]) < half, under_the_ball(observation, key=key), anything)
+
+
+def test_minatar_is_pgxs_game_and_a_rule_that_follows_the_ball_beats_chance(pgx):
+    stage = CompiledStage(MinAtar(limit=300), 60)
+    returns = stage.returns(eqx.Partial(rule_and_chance), key=key_of(0))
+    assert float(returns[:30].mean()) > 6 > 1 > float(returns[30:].mean()) > 0
     inner, ours = pgx.make("minatar-breakout"), MinAtar()
     state = inner.init(jax.random.key(3))
     step = jax.jit(lambda s, a, k: (inner.step(s, a, k), ours.step(s, a, key=k)))
@@ -101,15 +106,14 @@ def test_minatar_is_pgxs_game_and_a_rule_that_follows_the_ball_beats_chance(pgx)
 
 @pytest.mark.slow
 def test_minatars_breakout_is_learnt(pgx, tmp_path):
-    """Chance: 0.3; what is asked here is reached in a fifth of the lab's steps."""
-    agent = PQN(steps=80_000, games=64, hidden=(64,), trace=0.65, explored=0.1, checks=4)
+    """Chance: 0.3; what is asked here is reached in an eighth of the lab's steps."""
+    agent = PQN(steps=50_000, games=64, hidden=(64,), trace=0.65, explored=0.1, checks=3)
     trained = train(agent, MinAtar(limit=300), seed=0, live=False)
-    assert trained.returns(100).mean() > 2.5
+    assert trained.returns(100).mean() > 2
     trained.save(tmp_path / "agent.npz")
     loaded = load(tmp_path / "agent.npz")
     assert loaded.agent == agent and loaded.environment == MinAtar(limit=300)
     np.testing.assert_array_equal(loaded.returns(100), trained.returns(100))
-    assert trained.film().startswith(b"GIF")
 
 
 def nothing(observation, *, key):

@@ -36,7 +36,7 @@ from equilearn.reinforcement.steering import Steering
 from equilearn.reinforcement.watching import film
 
 KINDS: dict[str, type[Environment] | type[Atari]] = {
-    one.__name__: one for one in (CartPole, Pendulum, Gridworld, Steering, Growth, MinAtar)
+    one.__name__: one for one in (CartPole, Pendulum, Gridworld, Steering, Growth, MinAtar, Atari)
 }
 
 
@@ -112,7 +112,7 @@ def tuples(value: Any) -> Any:
     return tuple(map(tuples, value)) if isinstance(value, list) else value
 
 
-def load(path: Path | str, environment: Environment | None = None) -> Trained:
+def load(path: Path | str, environment: Environment | Atari | None = None) -> Trained:
     """Return an agent from its file.
 
     Args:
