@@ -67,9 +67,10 @@ def test_a_kernel_that_does_not_fit_is_named(pgx):
         train(PQN(convolutions=((4, 3, 1), (4, 9, 1))), "minatar-breakout")
 
 
-def test_without_the_package_a_sentence_says_what_to_install(monkeypatch):
+def test_without_the_package_a_sentence_says_what_to_install(monkeypatch, tmp_path, capsys):
     import sys
 
+    from equilearn import cli
     from equilearn.reinforcement.minatar import _made
 
     for name in ("pgx", "pgx.minatar", "pgx.minatar.breakout", "ale_py", "ale_py.vector_env"):
@@ -79,6 +80,9 @@ def test_without_the_package_a_sentence_says_what_to_install(monkeypatch):
         train(PQN(), "minatar-breakout")
     with pytest.raises(UserError, match=r'ALE/breakout: needs ale-py; pip install "equilearn\[atari\]"'):
         train(PQN(), "ALE/Breakout-v5")
+    for game, package in (("minatar", "pgx"), ("ale", "ale-py")):
+        assert cli.run(["lab", "breakout", "--game", game, "--out", str(tmp_path / "lab")]) == 2
+        assert f"needs {package}" in capsys.readouterr().err and not (tmp_path / "lab").exists()
 
 
 def rule_and_chance(observation, *, key):

@@ -18,7 +18,6 @@ from equilearn.report import Findings
 
 STEPS = {"minatar": 400_000, "ale": 2_000_000}
 """Environment steps of learning: two minutes of one core, and two hours."""
-MINATAR = MinAtar()
 SMALL = PQN(
     steps=STEPS["minatar"], games=64, hidden=(128,), convolutions=((16, 3, 1),), trace=0.65, explored=0.1,
 )  # fmt: skip
@@ -65,7 +64,7 @@ class Breakout(Lab):
 
     @property
     def _place(self) -> MinAtar | Atari:
-        return MINATAR if self.game == "minatar" else Atari(size=56)
+        return MinAtar() if self.game == "minatar" else Atari(size=56)
 
     @property
     def _agent(self) -> PQN:
