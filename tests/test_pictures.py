@@ -171,7 +171,6 @@ def test_a_training_on_ataris_game_goes_its_way(ale, tmp_path):
         (lambda: MinAtar(game="pong"), "minatar-pong: MinAtar has no such game; there are minatar-asterix"),
         (lambda: MinAtar(limit=0), "MinAtar: limit must be at least 1"),
         (lambda: PQN(convolutions=((0, 3, 1),)), "convolutions must be above 0"),
-        (lambda: PQN(convolutions=((8, 3),)), "must have 3 entries, not 2"),
     ],
 )
 def test_what_does_not_fit_is_named(make, said):
@@ -183,5 +182,5 @@ def test_ataris_games_are_known_by_name(ale):
     assert Atari.of("ALE/SpaceInvaders-v5").game == "space_invaders"
     with pytest.raises(UserError, match="Atari has no such game"):
         Atari(game="chess3")
-    with pytest.raises(UserError, match="size must be between 8 and 210"):
+    with pytest.raises(UserError, match="size must be at least 8, not 1"):
         Atari(size=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import functools
 from pathlib import Path
 from typing import Any, ClassVar
@@ -68,8 +69,8 @@ class Breakout(Lab):
 
     @property
     def _agent(self) -> PQN:
-        settings = vars(SMALL if self.game == "minatar" else LARGE)
-        return PQN(**settings | {"steps": 1000 * self.thousand_steps or STEPS[self.game]})
+        usual = SMALL if self.game == "minatar" else LARGE
+        return dataclasses.replace(usual, steps=1000 * self.thousand_steps or STEPS[self.game])
 
     def parts(self) -> dict[str, Part]:
         """Play by chance and by a rule, then learn."""

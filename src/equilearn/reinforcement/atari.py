@@ -88,7 +88,7 @@ class AtariStage(HostStage):
         """
         self.name, self.games = f"{PREFIX}{atari.game}", games
         self._games = atari.interface(games, learning=learning)
-        self._live = False
+        self._seen = None
         self.observation_space = self._games.single_observation_space
         self.action_space = self._games.single_action_space
         self.limit = FRAMES // SKIP
@@ -122,5 +122,5 @@ class AtariStage(HostStage):
             action = np.asarray(choose(act, jnp.asarray(seen), jax.random.fold_in(key, len(frames))))
             _, seen, _, _, terminated, truncated = self._step(action)
             over = bool(terminated[0] or truncated[0])
-        self._live = False
+        self._seen = None
         return frames

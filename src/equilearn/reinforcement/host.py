@@ -38,7 +38,8 @@ class HostStage:
             UserError: the environment cannot be made, has no time limit, or spaces of another kind.
         """
         self.name, self.games, self._options = name, games, options
-        self._live = False
+        self._seen: np.ndarray | None = None
+        """What was seen last of the games under way; None where there are none."""
         try:
             self._games = gymnasium.make_vec(
                 name,
@@ -60,8 +61,8 @@ class HostStage:
     def begin(self, *, key: PRNGKeyArray) -> Actors:
         """Begin N games."""
         seen = self._reset(int(jax.random.randint(key, (), 0, 2**31 - 1 - self.games)))
-        self._live = True
-        return fresh(jnp.asarray(seen), self.games)
+        self._seen = seen
+        return fresh(jnp.array(seen), self.games)
 
     def _reset(self, seed: int) -> np.ndarray:
         """Begin all games; return what is seen."""
@@ -76,9 +77,9 @@ class HostStage:
         return action, np.array(seen), reward, after, terminated, truncated
 
     def play(self, act: Act, actors: Actors, steps: int, *, key: PRNGKeyArray) -> tuple[Actors, Experience]:
-        """Play on for T steps; begin new games where there are none (after a restart)."""
+        """Play on for T steps; begin new games where these are not under way here (after a restart)."""
         begin_key, play_key = jax.random.split(key)
-        if not self._live:
+        if self._seen is None or not np.array_equal(self._seen, actors.state):
             actors = self.begin(key=begin_key)
         rows: list[tuple[np.ndarray, ...]] = []
         seen = np.asarray(actors.state)
@@ -89,7 +90,8 @@ class HostStage:
             rows.append((seen, action, reward, after, terminated, truncated & ~terminated))
             actors = count(actors, new, jnp.asarray(reward), jnp.asarray(terminated | truncated), number == 0)
             seen = new
-        actors = eqx.tree_at(lambda one: one.state, actors, jnp.asarray(seen))
+        self._seen = seen
+        actors = eqx.tree_at(lambda one: one.state, actors, jnp.array(seen))  # a copy: the world is given away
         return actors, Experience(*(jnp.asarray(np.stack(column)) for column in zip(*rows, strict=True)))
 
     def returns(self, act: Act, *, key: PRNGKeyArray) -> Float[Array, " N"]:
@@ -102,7 +104,7 @@ class HostStage:
             _, seen, reward, _, terminated, truncated = self._step(chosen)
             total += np.where(over, 0.0, reward)
             over, steps = over | terminated | truncated, steps + 1
-        self._live = False
+        self._seen = None
         return jnp.asarray(total, jnp.float32)
 
     def whole(self, act: Act, *, key: PRNGKeyArray) -> tuple[Experience, Bool[Array, "T N"]]:
@@ -114,7 +116,7 @@ class HostStage:
             actors, seen = self.play(act, actors, 1, key=jax.random.fold_in(play_key, len(parts)))
             over |= np.asarray(seen.terminated | seen.truncated)[0]
             parts.append(seen)
-        self._live = False
+        self._seen = None
         parts += [parts[-1]] * (self.limit - len(parts))  # of a fixed length, so that nothing compiles anew
         seen = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
         done = seen.terminated | seen.truncated

@@ -36,8 +36,8 @@ class Pixels(eqx.Module):
     """A convolutional network on pictures."""
 
     convolutions: list[Conv]
-    scales: list[Float[Array, " F"]]
-    """gamma of the normalisation; the convolutions' biases are its beta."""
+    norms: list[tuple[Float[Array, " F"], Float[Array, " F"]]]
+    """gamma and beta of the normalisation, where there is one."""
     network: FeedForward
     highest: float = eqx.field(static=True)
     channels_first: bool = eqx.field(static=True)
@@ -60,7 +60,7 @@ class Pixels(eqx.Module):
         Raises:
             UserError: a kernel is larger than what is left of the picture.
         """
-        shape = space.shape
+        shape = space.shape or ()
         self.channels_first = shape[0] < shape[2]
         rows, columns, channels = (*shape[1:], shape[0]) if self.channels_first else shape
         self.highest = float(np.max(space.high))  # pyright: ignore[reportAttributeAccessIssue]
@@ -69,9 +69,9 @@ class Pixels(eqx.Module):
         for (filters, size, stride), one in zip(convolutions, keys, strict=True):
             if size > min(rows, columns):
                 raise UserError(f"convolutions: a kernel of {size} does not fit what is left, {rows} by {columns}.")
-            self.convolutions.append(Conv(channels, filters, size, stride=stride, key=one))
+            self.convolutions.append(Conv(channels, filters, size, stride=stride, bias=not layer_norm, key=one))
             rows, columns, channels = (rows - size) // stride + 1, (columns - size) // stride + 1, filters
-        self.scales = [jnp.ones(filters) for filters, *_ in convolutions] if layer_norm else []
+        self.norms = [(jnp.ones(one), jnp.zeros(one)) for one, *_ in convolutions] if layer_norm else []
         sizes = (math.prod((rows, columns, channels)), *hidden, outputs)
         network = FeedForward(sizes, initialiser=ORTHOGONAL, layer_norm=layer_norm, key=last_key)
         self.network = eqx.tree_at(lambda one: one.weights[-1], network, replace_fn=lambda w: w * last / np.sqrt(2))
@@ -83,8 +83,8 @@ class Pixels(eqx.Module):
             x = jnp.moveaxis(x, 1, 3)
         for layer, convolution in enumerate(self.convolutions):
             x = convolution(x)
-            if self.scales:
-                x = normalised(x - convolution.bias) * self.scales[layer] + convolution.bias
+            if self.norms:
+                x = self.norms[layer][0] * normalised(x) + self.norms[layer][1]
             x = jax.nn.relu(x)
         return self.network(x.reshape(x.shape[0], -1))
 
