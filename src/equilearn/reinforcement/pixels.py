@@ -60,7 +60,8 @@ class Pixels(eqx.Module):
         Raises:
             UserError: a kernel is larger than what is left of the picture.
         """
-        shape = space.shape or ()
+        assert space.shape is not None
+        shape = space.shape
         self.channels_first = shape[0] < shape[2]
         rows, columns, channels = (*shape[1:], shape[0]) if self.channels_first else shape
         self.highest = float(np.max(space.high))  # pyright: ignore[reportAttributeAccessIssue]
