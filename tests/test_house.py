@@ -13,6 +13,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 ALLOWED = {
     "errors": set(),
     "catalogue": set(),
+    "agents": {"errors", "catalogue"},
     "interrupts": set(),
     "flags": set(),
     "parameters": {"errors"},
@@ -27,7 +28,7 @@ ALLOWED = {
     "supervised": {"errors", "learn", "networks", "optimizers"},
     "sequences": {"errors", "learn", "networks", "optimizers"},
     "images": {"errors", "learn", "networks", "optimizers", "supervised"},
-    "reinforcement": {"errors", "parameters", "learn", "networks", "optimizers"},
+    "reinforcement": {"errors", "agents", "parameters", "learn", "networks", "optimizers"},
     "data": {"errors", "supervised"},
     "labs": {
         "errors",
@@ -46,8 +47,21 @@ ALLOWED = {
         "reinforcement",
         "data",
     },
+    "agent_runs": {"errors", "agents", "learn", "economies", "reinforcement", "report", "runs", "labs"},
     "launch": {"errors", "learn"},
-    "cli": {"errors", "flags", "interrupts", "launch", "learn", "equilibrium", "economies", "runs", "labs"},
+    "cli": {
+        "errors",
+        "flags",
+        "interrupts",
+        "launch",
+        "learn",
+        "equilibrium",
+        "economies",
+        "agents",
+        "runs",
+        "labs",
+        "agent_runs",
+    },
     "__main__": {"cli"},
 }
 """What each part may import of the package; `equilearn` itself (its version) is open to all."""

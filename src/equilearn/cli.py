@@ -1,4 +1,4 @@
-"""The command line: `equilearn solve NAME`, `lab NAME`, `list`, `resume`, `evaluate`, `simulate`.
+"""The command line: `equilearn solve NAME`, `train AGENT WHERE`, `lab NAME`, `list`, `resume`, `evaluate`, `simulate`.
 
 Flags come from typed dataclasses: the model's parameters and the settings. What a user can get wrong ends in one
 message and exit code 2; an interrupted run in 130; a run whose numbers stopped being finite in 1.
@@ -19,13 +19,16 @@ USAGE = """usage: equilearn COMMAND ...
 
 commands:
   solve NAME            solve an economy (a name from `equilearn list`), or your own: path/to/model.py:Class
+  train AGENT WHERE     let an agent (a name from `equilearn list`) learn on an environment: an id like CartPole-v1, or
+                        your own: path/to/environment.py:Class
   lab NAME              do an exercise of the course (a name from `equilearn list`)
   list                  what there is to solve and to do
-  resume DIR            go on with an interrupted run or lab
+  resume DIR            go on with an interrupted run, training or lab
   evaluate DIR          certify a solution anew, on a fresh path
   simulate DIR          simulate a solution and write the labelled paths (NetCDF)
 
-`equilearn solve NAME --help` shows the parameters of the economy and the settings.
+`equilearn solve NAME --help` shows the parameters of the economy and the settings; `equilearn train AGENT --help` those
+of the agent.
 
 several processes, the same command in each (under Slurm or Open MPI no flags are needed):
   equilearn --coordinator HOST:PORT --processes N --rank I solve NAME --out DIR"""
@@ -36,6 +39,7 @@ HELP = {
     "uncertain": "Parameters that become states, each with its range: NAME=LOW:HIGH.",
     "seed": "Seed of all randomness.",
     "out": "Run folder.",
+    "on_host": "Step Gymnasium's own environment, even where there is a twin of pure functions.",
 }
 """Flags of `solve` beside the model's parameters and the settings."""
 
@@ -64,6 +68,7 @@ def _command(arguments: list[str]) -> int:
     """Run a command; what a user can cause ends in one message."""
     commands = {
         "solve": _solve,
+        "train": _train,
         "lab": _lab,
         "list": _list,
         "resume": _resume,
@@ -96,12 +101,13 @@ def _command(arguments: list[str]) -> int:
 
 
 def _list(arguments: list[str]) -> int:
-    from equilearn import economies, labs
+    from equilearn import agents, economies, labs
 
     if arguments:
         raise UserError(f"list: takes no arguments, but was given {arguments[0]}.")
     for title, texts in (
         ("economies (equilearn solve NAME)", economies.descriptions()),
+        ("agents (equilearn train NAME CartPole-v1)", agents.descriptions()),
         ("labs (equilearn lab NAME)", labs.descriptions()),
     ):
         print(f"{title}:")
@@ -142,13 +148,47 @@ def _lab(arguments: list[str]) -> int:
     return _do(name, parsed.lab, parsed.out or _new_folder(name))
 
 
+def _train(arguments: list[str]) -> int:
+    import tyro
+
+    from equilearn import agents
+
+    name, flags = _target("train", arguments, "an agent's AGENT")
+    if name in ("-h", "--help"):
+        print(USAGE)
+        return 0
+    kind = agents.find(name)
+    target, flags = _target(f"train {name}", flags, "an environment's WHERE")
+    fields: list[Any] = [
+        ("agent", Annotated[kind, tyro.conf.arg(name="")], dataclasses.field(default=kind())),
+        ("seed", Annotated[int, tyro.conf.arg(help=HELP["seed"])], 0),
+        ("on_host", Annotated[bool, tyro.conf.arg(help=HELP["on_host"]), tyro.conf.FlagCreatePairsOff], False),
+        ("out", Annotated[Path | None, tyro.conf.arg(help=HELP["out"])], None),
+    ]
+    command = dataclasses.make_dataclass("Train", fields)
+    command.__doc__ = kind.__doc__
+    parsed = _parse(command, f"train {name} WHERE", [target] if target in ("-h", "--help") else flags)
+    from equilearn.agent_runs import Training, begin
+
+    training = Training(parsed.agent, target, parsed.seed, parsed.on_host)
+    folder = parsed.out or _new_folder(f"{name.lower()}-{training.place.replace('/', '-')}")
+    _advise(folder, target if training.own else None)
+    print(f"Training {training.title}; everything goes to {folder}", flush=True)
+    return _say(begin(training, folder), folder)
+
+
 def _do(name: str, lab: Any, folder: Path) -> int:
     """Do a lab in its folder and print what it found."""
     from equilearn import labs
 
     _advise(folder)
     print(f"Doing the lab {name}; everything goes to {folder}", flush=True)
-    print(labs.run(name, lab, folder))
+    return _say(labs.run(name, lab, folder), folder)
+
+
+def _say(findings: Any, folder: Path) -> int:
+    """Print what was found."""
+    print(findings)
     print(f"Report: {folder / 'report.html'}")
     return 0
 
@@ -323,18 +363,23 @@ def _resume(arguments: list[str]) -> int:
     folder, flags = _target("resume", arguments, "the run's folder DIR")
     _advise(Path(folder))
     parsed = _parse(ResumeFlags, "resume DIR", [folder] if folder.startswith("-") else flags)
-    from equilearn import labs
+    from equilearn import agent_runs, labs
     from equilearn.learn.devices import alone
     from equilearn.runs import resume
 
     changes = {n: v for n, v in vars(parsed).items() if n != "model" and v is not None}
-    if lab := labs.stored(Path(folder)):
+    lab, training = labs.stored(Path(folder)), agent_runs.stored(Path(folder))
+    if lab or training:
+        what = "a lab" if lab else "an agent's training"
         if not alone():
-            raise UserError(f"{folder}: holds a lab, which runs in one process.")
-        if changes or parsed.model:
-            raise UserError(f"{folder}: is a lab, which goes on as it was begun; leave the other flags out.")
+            raise UserError(f"{folder}: holds {what}, which runs in one process.")
+        if changes or (lab and parsed.model):
+            raise UserError(f"{folder}: is {what}, which goes on as it was begun; leave the other flags out.")
+    if lab:
         return _do(*lab, Path(folder))
     _advise(Path(folder), parsed.model)
+    if training:
+        return _say(agent_runs.resume(Path(folder), training, parsed.model), Path(folder))
     solution, result = resume(Path(folder), parsed.model, changes)
     return _report(solution, result, Path(folder))
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 @dataclasses.dataclass(frozen=True)
 class ResumeFlags:
-    """Go on with an interrupted run, or a lab, from its last checkpoint; a run also with other settings from there."""
+    """Go on with a run, an agent's training or a lab from its last checkpoint; a run also with other settings."""
 
     model: str | None = None
-    """path/to/model.py:Class, for a run of your own model."""
+    """path/to/model.py:Class, for a run of your own model, or a training on your own environment."""
     learning_rate: float | None = None
     """Go on with another learning rate: a lower one after a divergence."""
     episodes: int | None = None

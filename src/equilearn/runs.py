@@ -65,7 +65,7 @@ def begin(
     Raises:
         UserError: the folder holds a run already, or cannot be written.
     """
-    _refuse_taken(folder)
+    refuse_taken(folder)
     _, model_stored = check_solvable(model, settings, seed)
     problem = target if target in ECONOMIES else target.rpartition(":")[2]
     stored = {"problem": problem, "model": model_stored, "settings": encode(settings), "seed": seed}
@@ -73,7 +73,7 @@ def begin(
         started(model, settings, fresh_policy(model, settings, key=jax.random.key(0)), start)
     with _writing(folder):
         if is_first():
-            _refuse_taken(folder)
+            refuse_taken(folder)
             if start is not None:
                 start.save(folder / START)
             _write_settings(folder, stored)
@@ -81,7 +81,12 @@ def begin(
         return finish(problem, solution, folder)
 
 
-def _refuse_taken(folder: Path) -> None:
+def refuse_taken(folder: Path) -> None:
+    """Refuse a folder that holds a run.
+
+    Raises:
+        UserError: it does, or cannot be looked into.
+    """
     try:
         taken = any((folder / name).exists() for name in (SETTINGS, LAST)) and is_first()
     except OSError as error:  # a name too long, a folder that may not be looked into

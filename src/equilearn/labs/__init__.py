@@ -48,6 +48,7 @@ LABS = {
     "cartpole": "cartpole:CartPoleLab",
     "pendulum": "pendulum:PendulumLab",
     "steering": "steering:SteeringLab",
+    "breakout": "breakout:Breakout",
     "reward": "reward:Reward",
     "carbon-tax": "carbon_tax:CarbonTax",
     "borrowing": "borrowing:Borrowing",

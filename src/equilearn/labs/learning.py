@@ -16,7 +16,7 @@ from jaxtyping import Array, PRNGKeyArray
 from equilearn.learn import key_of
 from equilearn.reinforcement import Agent, Environment, train
 from equilearn.reinforcement.acting import CompiledStage
-from equilearn.reinforcement.agent import without_exploration
+from equilearn.reinforcement.agent import Stage, without_exploration
 from equilearn.reinforcement.watching import animation, game
 from equilearn.report import Findings
 from equilearn.report.style import COLOURS, new_figure
@@ -43,10 +43,10 @@ def learnt(
     return made
 
 
-def baseline(environment: Environment, policy: Policy) -> dict[str, Any]:
+def baseline(environment: Environment | Stage, policy: Policy) -> dict[str, Any]:
     """Return what a policy without learning reaches: (observations, key=) -> actions."""
-    seen, within = CompiledStage(environment, GAMES).whole(eqx.Partial(_call, policy), key=key_of(20_000))
-    return {"returns": jnp.sum(jnp.where(within, seen.reward, 0.0), axis=0)}
+    stage = CompiledStage(environment, GAMES) if isinstance(environment, Environment) else environment
+    return {"returns": stage.returns(eqx.Partial(_call, policy), key=key_of(20_000))}
 
 
 def _call(policy: Policy, observation: Array, *, key: PRNGKeyArray) -> Array:
@@ -54,7 +54,7 @@ def _call(policy: Policy, observation: Array, *, key: PRNGKeyArray) -> Array:
 
 
 @functools.lru_cache
-def at_random(environment: Environment) -> Policy:
+def at_random(environment: Environment | Stage) -> Policy:
     """Return the policy that does anything."""
     space: Any = environment.action_space
 

@@ -5,6 +5,7 @@ trained.returns(100).mean(), trained.save("cart.npz"), trained.watch("cart.gif")
 """
 
 from equilearn.reinforcement.agent import Agent
+from equilearn.reinforcement.atari import Atari
 from equilearn.reinforcement.classic import CartPole, Pendulum
 from equilearn.reinforcement.deep_q import DQN
 from equilearn.reinforcement.deterministic import DDPG
@@ -12,6 +13,7 @@ from equilearn.reinforcement.environment import Environment, Step
 from equilearn.reinforcement.finite import FiniteProblem, Plan, policy_iteration, value_iteration
 from equilearn.reinforcement.gridworld import CLIFF, LAKE, RACE, ROOM, Gridworld
 from equilearn.reinforcement.growth import Growth, solve_on_grid
+from equilearn.reinforcement.minatar import MinAtar
 from equilearn.reinforcement.parallel_q import PQN
 from equilearn.reinforcement.proximal import PPO
 from equilearn.reinforcement.registered import AsGymnasium, register
@@ -33,11 +35,13 @@ __all__ = [
     "ROOM",
     "Agent",
     "AsGymnasium",
+    "Atari",
     "CartPole",
     "Environment",
     "FiniteProblem",
     "Gridworld",
     "Growth",
+    "MinAtar",
     "Pendulum",
     "Plan",
     "Reinforce",

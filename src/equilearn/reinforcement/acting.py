@@ -121,6 +121,16 @@ class CompiledStage:
         done = seen.terminated | seen.truncated
         return seen, jnp.cumsum(done, axis=0) - done == 0
 
+    def returns(self, act: Act, *, key: PRNGKeyArray) -> Float[Array, " N"]:
+        """Return the undiscounted returns of N whole games."""
+        return _returns(self, act, key)
+
+
+@eqx.filter_jit
+def _returns(stage: CompiledStage, act: Act, key: PRNGKeyArray) -> Float[Array, " N"]:
+    seen, within = stage.whole(act, key=key)
+    return jnp.sum(jnp.where(within, seen.reward, 0.0), axis=0)
+
 
 @eqx.filter_jit
 def _play(stage: CompiledStage, act: Act, actors: Actors, steps: int, key: PRNGKeyArray) -> tuple[Actors, Experience]:

@@ -72,11 +72,14 @@ class Agent(abc.ABC):
     """Games of a check."""
     keep_best: bool = True
     """End with the networks of the best check, and not with the last ones."""
+    checkpoint_seconds: float = 10.0
+    """Seconds between checkpoints, where there is a folder for them."""
 
     def __post_init__(self) -> None:
         fit_fields(self)
         for name in ("steps", "games", "checks", "check_games"):
             within(type(self).__name__, name, getattr(self, name), 1, MOST)
+        within(type(self).__name__, "checkpoint_seconds", self.checkpoint_seconds, 0)
         self._positive("learning_rate", "hidden")
         self._shares("discount")
 
@@ -126,6 +129,7 @@ class Agent(abc.ABC):
             batch_size=batch,
             check_every=max(1, -(-rounds // self.checks)),
             keep_best=self.keep_best,
+            checkpoint_seconds=self.checkpoint_seconds,
         )
 
 
@@ -141,8 +145,7 @@ def without_exploration(agent: Agent, networks: PyTree[Any]) -> Act:
 
 def returns_of(agent: Agent, networks: PyTree[Any], judge: Stage, *, key: PRNGKeyArray) -> Float[Array, " N"]:
     """Return the undiscounted returns of N whole games without exploration."""
-    seen, within = judge.whole(without_exploration(agent, networks), key=key)
-    return jnp.sum(jnp.where(within, seen.reward, 0.0), axis=0)
+    return judge.returns(without_exploration(agent, networks), key=key)
 
 
 class Playing(Problem):

@@ -27,6 +27,7 @@ from equilearn.optimizers import adam, linear
 from equilearn.reinforcement.acting import Actors, Experience
 from equilearn.reinforcement.agent import Agent, Begun, Playing, Stage, World
 from equilearn.reinforcement.environment import actions_of
+from equilearn.reinforcement.pixels import Pixels, value_network
 from equilearn.reinforcement.policies import Perceptron
 from equilearn.reinforcement.replay import Replay, Sample
 
@@ -34,7 +35,7 @@ from equilearn.reinforcement.replay import Replay, Sample
 class Values(eqx.Module):
     """Q(s, .) of a batch of observations."""
 
-    network: Perceptron
+    network: Perceptron | Pixels
     duelling: bool = eqx.field(static=True, default=False)
 
     def __call__(self, observation: Array) -> Float[Array, "B A"]:
@@ -62,10 +63,12 @@ class QAgent(Agent):
     exploration: tuple[float, float] = (1.0, 0.05)
     """Share of random actions at the beginning, and from `explored` of the run on; linear between."""
     explored: float
+    convolutions: tuple[tuple[int, int, int], ...] = ((16, 3, 1),)
+    """Filters, size and stride of the convolutions before the hidden layers, where observations are pictures."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._positive("explored")
+        self._positive("explored", "convolutions")
         self._shares("exploration")
 
     def best(self, networks: Values, observation: Array) -> Array:
@@ -112,8 +115,7 @@ class DQN(QAgent):
     def networks(self, stage: Stage, *, key: PRNGKeyArray) -> Values:
         """Return a fresh network."""
         outputs = actions_of(stage.action_space) + self.duelling
-        space = stage.observation_space
-        network = Perceptron(space, outputs, self.hidden, last=0.1, activation=jax.nn.relu, key=key)
+        network = value_network(stage.observation_space, outputs, self.convolutions, self.hidden, key=key)
         return Values(network, self.duelling)
 
     def begin(self, stage: Stage, judge: Stage, *, key: PRNGKeyArray) -> Begun:

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
-from equilearn.errors import UserError
+from equilearn.errors import UserError, first_line
 
 State = PyTree[Any]
 Space = gymnasium.spaces.Discrete | gymnasium.spaces.Box
@@ -72,6 +72,41 @@ class Environment(abc.ABC):
         """
         del axis, state
         raise UserError(f"{type(self).__name__}: has no picture of itself; give it a method draw(axis, state).")
+
+
+def examine(environment: Environment) -> None:
+    """Make sure that an environment does what it must, by tracing it once.
+
+    Raises:
+        UserError: a method raises something, or returns another thing than it must.
+    """
+    name = type(environment).__name__
+
+    def traced(what: str, method: Any, *arguments: Any) -> Any:
+        try:
+            return jax.eval_shape(method, *arguments)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"{name}: its {what} raises {type(error).__name__}: {first_line(error)}") from None
+
+    if not isinstance(getattr(environment, "limit", None), int) or environment.limit < 1:
+        raise UserError(f"{name}: limit must be a whole number of steps, at least 1.")
+    spaces = environment.observation_space, environment.action_space
+    if not all(isinstance(space, gymnasium.spaces.Discrete | gymnasium.spaces.Box) for space in spaces):
+        raise UserError(f"{name}: its spaces must be Discrete or Box, of gymnasium.spaces.")
+    key, action = jax.random.key(0), jax.ShapeDtypeStruct(spaces[1].shape, spaces[1].dtype)
+    state = traced("start", environment.start, key)
+    seen = traced("observe", environment.observe, state)
+    if getattr(seen, "shape", None) != spaces[0].shape:
+        shape = getattr(seen, "shape", type(seen).__name__)
+        raise UserError(f"{name}: its observe returns {shape}, but its observation_space has {spaces[0].shape}.")
+    step = traced("step", lambda s, a, k: tuple(environment.step(s, a, key=k)), state, action, key)
+    if len(step) != 3 or getattr(step[1], "shape", None) != () or getattr(step[2], "shape", None) != ():
+        raise UserError(f"{name}: its step must return Step(state, reward, terminated), two single numbers.")
+    kinds = [jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), one) for one in (state, step[0])]
+    if kinds[0] != kinds[1]:
+        raise UserError(f"{name}: its step returns another state than its start: {kinds[1]} instead of {kinds[0]}.")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from equilearn.reinforcement.acting import Actors, Experience
 from equilearn.reinforcement.agent import Begun, Playing, Stage, World, flat
 from equilearn.reinforcement.deep_q import QAgent, Values, explore
 from equilearn.reinforcement.environment import actions_of
-from equilearn.reinforcement.policies import Perceptron
+from equilearn.reinforcement.pixels import value_network
 
 
 class Targets(NamedTuple):
@@ -56,9 +56,9 @@ class PQN(QAgent):
 
     def networks(self, stage: Stage, *, key: PRNGKeyArray) -> Values:
         """Return a fresh network with normalised layers."""
-        outputs, space = actions_of(stage.action_space), stage.observation_space
+        outputs = actions_of(stage.action_space)
         return Values(
-            Perceptron(space, outputs, self.hidden, last=0.1, activation=jax.nn.relu, layer_norm=True, key=key)
+            value_network(stage.observation_space, outputs, self.convolutions, self.hidden, layer_norm=True, key=key)
         )
 
     def begin(self, stage: Stage, judge: Stage, *, key: PRNGKeyArray) -> Begun:

@@ -1,6 +1,8 @@
 """Finding environments by name, and our own ones for everybody else: as Gymnasium environments with ids of their own.
 
 find("CartPole-v1")               its twin of pure functions: many games in one program
+find("minatar-breakout")          a game of pgx's, compiled
+find("ALE/Breakout-v5")           Atari, on the host
 find("LunarLander-v3")            any other id: steps on the host
 gymnasium.make("equilearn/Steering-v0")
 """
@@ -15,14 +17,19 @@ import numpy as np
 
 from equilearn.errors import UserError
 from equilearn.reinforcement.acting import CompiledStage
+from equilearn.reinforcement.atari import PREFIX as ATARI
+from equilearn.reinforcement.atari import Atari, AtariStage
 from equilearn.reinforcement.classic import CartPole, Pendulum
 from equilearn.reinforcement.environment import Environment
 from equilearn.reinforcement.functional import Functional
 from equilearn.reinforcement.gridworld import CLIFF, LAKE, RACE, Gridworld
 from equilearn.reinforcement.host import HostStage
+from equilearn.reinforcement.minatar import PREFIX, MinAtar
 from equilearn.reinforcement.steering import Steering
 
 Stage = CompiledStage | HostStage
+Place = str | Environment | Atari
+"""What can be played in: an id, an environment of pure functions, a game of Atari's."""
 OWN: dict[str, Environment] = {
     "equilearn/Room-v0": Gridworld(),
     "equilearn/Lake-v0": Gridworld(rows=LAKE, slip=2 / 3, step_reward=0.0, hole=0.0, discount=0.99),
@@ -37,19 +44,22 @@ TWINS: dict[str, Environment] = {"CartPole-v1": CartPole(), "Pendulum-v1": Pendu
 """Environments of Gymnasium that we have as pure functions: the same games, step for step."""
 
 
-def find(environment: str | Environment, games: int, *, on_host: bool = False) -> Stage:
+def find(environment: Place, games: int, *, on_host: bool = False, learning: bool = False) -> Stage:
     """Return N games of an environment.
 
     Args:
         environment: an id that Gymnasium knows, or an environment of one's own.
         games: number of games side by side N.
         on_host: step Gymnasium's own environment even where there is a twin of pure functions.
+        learning: whether they are to learn from, where that makes a difference (Atari).
 
     Raises:
         UserError: there is no such environment, or it cannot be made.
     """
     if isinstance(environment, Environment):
         return CompiledStage(environment, games)
+    if isinstance(environment, Atari):
+        return AtariStage(environment, games, learning=learning)
     if not isinstance(environment, str):
         raise UserError(f"environment: must be an id like 'CartPole-v1', or an Environment, not {environment!r}.")
     twins = OWN | TWINS
@@ -57,6 +67,10 @@ def find(environment: str | Environment, games: int, *, on_host: bool = False) -
         return CompiledStage(twins[environment], games)
     if environment.startswith("phys2d/") and not on_host:
         return CompiledStage(Functional.of(environment), games)
+    if environment.startswith(PREFIX) and not on_host:
+        return CompiledStage(MinAtar(environment.removeprefix(PREFIX)), games)
+    if environment.startswith(ATARI):
+        return AtariStage(Atari.of(environment), games, learning=learning)
     return HostStage(environment, games)
 
 

@@ -7,6 +7,7 @@ trained.save("cart.npz");  load("cart.npz")
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,28 +17,27 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from equilearn.agents import AGENTS
+from equilearn.agents import find as find_agent
 from equilearn.errors import UserError
 from equilearn.learn import Run, key_of, learn
 from equilearn.learn.checkpoint import load_tree, read_header, save_tree
 from equilearn.learn.files import write_atomically
-from equilearn.reinforcement.agent import Agent, returns_of, without_exploration
+from equilearn.learn.identity import fingerprint
+from equilearn.reinforcement.agent import Agent, Stage, returns_of, without_exploration
+from equilearn.reinforcement.atari import Atari
 from equilearn.reinforcement.classic import CartPole, Pendulum
-from equilearn.reinforcement.deep_q import DQN
-from equilearn.reinforcement.deterministic import DDPG
-from equilearn.reinforcement.environment import Environment
+from equilearn.reinforcement.environment import Environment, examine
 from equilearn.reinforcement.gridworld import Gridworld
 from equilearn.reinforcement.growth import Growth
-from equilearn.reinforcement.host import HostStage
-from equilearn.reinforcement.parallel_q import PQN
-from equilearn.reinforcement.proximal import PPO
-from equilearn.reinforcement.registered import find
-from equilearn.reinforcement.reinforce import Reinforce
+from equilearn.reinforcement.minatar import MinAtar
+from equilearn.reinforcement.registered import Place, find
 from equilearn.reinforcement.steering import Steering
-from equilearn.reinforcement.tabular import Tabular
-from equilearn.reinforcement.watching import animation, game
+from equilearn.reinforcement.watching import film
 
-AGENTS: dict[str, type[Agent]] = {one.__name__: one for one in (DQN, DDPG, PPO, PQN, Reinforce, Tabular)}
-KINDS: dict[str, type[Environment]] = {one.__name__: one for one in (CartPole, Pendulum, Gridworld, Steering, Growth)}
+KINDS: dict[str, type[Environment] | type[Atari]] = {
+    one.__name__: one for one in (CartPole, Pendulum, Gridworld, Steering, Growth, MinAtar, Atari)
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Trained:
     """An agent that has learnt."""
 
     agent: Agent
-    environment: str | Environment
+    environment: Place
     networks: PyTree[Any]
     run: Run | None = None
     """How it learnt; None where it comes from a file."""
@@ -72,31 +72,47 @@ class Trained:
         }
         save_tree(Path(path), self.networks, {"kind": "agent", **about})
 
+    def film(self, *, seed: int = 2) -> bytes:
+        """Return a game as an animated GIF.
+
+        Raises:
+            UserError: the environment has no picture of itself.
+        """
+        return film(find(self.environment, 1), without_exploration(self.agent, self.networks), key=key_of(seed))
+
     def watch(self, path: Path | str, *, seed: int = 2) -> None:
         """Write a game as an animated GIF.
 
         Raises:
             UserError: the environment has no picture of itself, or the file cannot be written.
         """
-        stage = find(self.environment, 1)
-        if isinstance(stage, HostStage):
-            raise UserError(f"{self.environment}: is not one of pure functions, which alone can be watched this way.")
-        states = game(stage.environment, without_exploration(self.agent, self.networks), key=key_of(seed))
-        write_atomically(Path(path), animation(stage.environment, states))
+        write_atomically(Path(path), self.film(seed=seed))
 
 
-def _named(environment: str | Environment) -> dict[str, Any] | str:
+def _named(environment: Place) -> dict[str, Any] | str:
     if isinstance(environment, str):
         return environment
-    return {"kind": type(environment).__name__, "parameters": vars(environment)}
+    parameters = json.loads(json.dumps(vars(environment), default=repr))
+    return {"kind": type(environment).__name__, "parameters": parameters}
 
 
-def _tuples(settings: dict[str, Any]) -> dict[str, Any]:
+def _rules(environment: Place) -> str | None:
+    """Return by what the rules of an environment of pure functions are known again; None for others."""
+    if not isinstance(environment, Environment):
+        return None
+    state = jax.eval_shape(environment.start, jax.random.key(0))
+    action = jax.ShapeDtypeStruct(environment.action_space.shape, environment.action_space.dtype or float)
+    return fingerprint(lambda s, a, k: tuple(environment.step(s, a, key=k)), state, action, jax.random.key(0))
+
+
+def tuples(value: Any) -> Any:
     """Return settings as they were before JSON made lists of tuples."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    if isinstance(value, dict):
+        return {name: tuples(one) for name, one in value.items()}
+    return tuple(map(tuples, value)) if isinstance(value, list) else value
 
 
-def load(path: Path | str, environment: Environment | None = None) -> Trained:
+def load(path: Path | str, environment: Environment | Atari | None = None) -> Trained:
     """Return an agent from its file.
 
     Args:
@@ -108,10 +124,10 @@ def load(path: Path | str, environment: Environment | None = None) -> Trained:
     """
     header = read_header(Path(path))
     try:
-        kind, settings, place = AGENTS[header["agent"]], header["settings"], header["environment"]
-        agent = kind(**_tuples(settings))
+        kind, settings, place = find_agent(header["agent"]), header["settings"], header["environment"]
+        agent = kind(**tuples(settings))
         if environment is None and not isinstance(place, str):
-            environment = KINDS[place["kind"]](**_tuples(place["parameters"])) if place["kind"] in KINDS else None
+            environment = KINDS[place["kind"]](**tuples(place["parameters"])) if place["kind"] in KINDS else None
             if environment is None:
                 raise UserError(f"{path}: was trained on {place['kind']}, an environment of one's own; give it.")
     except (KeyError, TypeError, AttributeError):
@@ -122,9 +138,26 @@ def load(path: Path | str, environment: Environment | None = None) -> Trained:
     return Trained(agent, where, load_tree(Path(path), like))
 
 
+def fits(agent: Agent, environment: Place, *, on_host: bool = False) -> Stage:
+    """Return the games in which an agent is to learn, after making sure that it can: nothing is learnt yet.
+
+    Raises:
+        UserError: there is no such environment, it does not do what it must, or the agent does not fit it.
+    """
+    if isinstance(environment, Environment):
+        examine(environment)
+    stage = find(environment, agent.games, on_host=on_host, learning=True)
+    name = environment if isinstance(environment, str) else type(environment).__name__
+    try:
+        eqx.filter_eval_shape(lambda: agent.networks(stage, key=jax.random.key(0)))
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+    return stage
+
+
 def train(
     agent: Agent,
-    environment: str | Environment,
+    environment: Place,
     *,
     seed: int = 0,
     folder: Path | str | None = None,
@@ -148,12 +181,14 @@ def train(
         UserError: the agent does not fit the environment, or the folder holds another run.
     """
     if not isinstance(agent, Agent):
-        raise UserError(f"agent: must be one of {', '.join(AGENTS)} with its settings, like DQN(), not {agent!r}.")
-    stage = find(environment, agent.games, on_host=on_host)
+        names = ", ".join(place.partition(":")[2] for place in AGENTS.values())
+        raise UserError(f"agent: must be one of {names} with its settings, like DQN(), not {agent!r}.")
+    stage = fits(agent, environment, on_host=on_host)
     judge = find(environment, agent.check_games, on_host=on_host)
     begin_key, learn_key = jax.random.split(key_of(seed))
     begun = agent.begin(stage, judge, key=begin_key)
-    whose = {"agent": type(agent).__name__, "parameters": vars(agent), "environment": str(environment)}
+    whose = {"agent": type(agent).__name__, "parameters": vars(agent), "environment": _named(environment)}
+    whose |= {"rules": _rules(environment)}
     run = learn(
         begun.problem, begun.networks, begun.world, begun.optimizer, begun.settings, key=learn_key,
         folder=None if folder is None else Path(folder), resume=resume, identity=whose, live=live,

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree, UInt8
 
-from equilearn.reinforcement.acting import Act
+from equilearn.reinforcement.acting import Act, CompiledStage
 from equilearn.reinforcement.environment import Environment
+from equilearn.reinforcement.host import HostStage
 
 DPI = 60
 
@@ -65,10 +66,28 @@ def animation(environment: Environment, states: Sequence[PyTree[Any]], *, most: 
     Raises:
         UserError: the environment has no picture of itself.
     """
+    every = -(-len(states) // most)
+    return gif([picture(environment, state) for state in states[::every]], every=every)
+
+
+def gif(pictures: Sequence[UInt8[np.ndarray, "rows columns 3"]], *, every: int = 1) -> bytes:
+    """Return pictures, of which only every so many-th are given, as an animated GIF."""
     from PIL import Image
 
-    every = -(-len(states) // most)
-    shown = [Image.fromarray(picture(environment, state)).quantize(32) for state in states[::every]]
+    shown = [Image.fromarray(one).quantize(32) for one in pictures]
     buffer = io.BytesIO()
     shown[0].save(buffer, format="GIF", save_all=True, append_images=shown[1:], duration=60 * min(every, 3), loop=0)
     return buffer.getvalue()
+
+
+def film(stage: CompiledStage | HostStage, act: Act, *, key: PRNGKeyArray, most: int = 100) -> bytes:
+    """Return a game of a policy as an animated GIF of at most so many pictures.
+
+    Raises:
+        UserError: the environment has no picture of itself.
+    """
+    if isinstance(stage, CompiledStage):
+        return animation(stage.environment, game(stage.environment, act, key=key), most=most)
+    frames = stage.frames(act, key=key)
+    every = -(-len(frames) // most)
+    return gif(frames[::every], every=every)

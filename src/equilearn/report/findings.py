@@ -1,6 +1,6 @@
-"""What a lab finds: words, tables and figures in order, and the figures for people's scripts.
+"""What a lab, or an agent's training, finds: words, tables and pictures in order, and the figures for people's scripts.
 
-A lab fills a `Findings`; `write_findings` makes of it `result.json`, `figures/*.png` and one self-contained page.
+Either fills a `Findings`; `write_findings` makes of it `result.json`, `figures/*.png` and one self-contained page.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PAGE = (
     """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>{{ title }}: equilearn lab</title>
+<title>{{ title }}: equilearn</title>
 <style>{{ css }}</style></head><body>
 <h1>{{ title }}</h1>"""
     + PARTS
@@ -126,7 +126,7 @@ def write_findings(folder: Path, title: str, findings: Findings, details: dict[s
 
     Args:
         folder: an existing run folder.
-        title: the lab's name.
+        title: the lab's name, or what was trained.
         findings: what it found.
         details: settings and versions, shown at the page's end and kept in `result.json`.
     """
