@@ -23,10 +23,10 @@ PICTURES = {
 """The figure of the report that shows most; elsewhere the simulated economy."""
 HEAD = """# Gallery
 
-Every economy of the package, each one file of equations. Made by `python -m benchmarks gallery`: `equilearn solve NAME`
-with default settings, seed 0. Seconds in all: start-up, compilation, learning, certificate, figures. Euler errors are on
-a fresh path, over all equations named *euler* (else the worst equation); policy errors are estimated
-([what the figures mean](certificate.md)); the rate is below one where the solution is locally unique.
+Every economy of the package, each one file of equations. Made by `python -m benchmarks gallery`: `equilearn solve
+NAME` with default settings, seed 0. Seconds in all: start-up, compilation, learning, certificate, figures. Euler errors
+are on a fresh path (where no equation is named *euler*, those of the worst); policy errors are estimated, of the worst
+policy ([what the figures mean](certificate.md)); the rate is below one where the solution is locally unique.
 """
 
 
@@ -68,10 +68,11 @@ def _economy(name: str) -> tuple[list, str]:
     text = (Path(economies.__file__).parent / f"{economies.ECONOMIES[name].split(':')[0]}.py").read_text()
     about = ast.get_docstring(ast.parse(text)) or ""
     lines = sum(bool(line.strip()) for line in text.splitlines())
+    verdict = "accurate" if result["verdict"]["accurate"] else "not called accurate"
     row = [
-        f"[{name}](#{name})", "accurate" if result["verdict"]["accurate"] else "not called accurate", f"{seconds:.0f}", f"{result['seconds']:.0f}",
+        f"[{name}](#{name})", verdict, f"{seconds:.0f}", f"{result['seconds']:.0f}",
         _percent(euler["mean"]), _percent(euler["99.9"]),
-        *([_percent(worst[f"relative {key}"]) for key in ("mean", "max", "standard error")] if worst else ["", "", ""]),
+        *([_percent(worst[f"relative {key}"]) for key in ("mean", "max", "standard error")] if worst else [""] * 3),
         "" if rate is None else f"{rate:.2f}", lines,
     ]  # fmt: skip
     first = re.split(r"\n\s*\n", about)[0].replace("\n", " ")

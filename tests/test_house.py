@@ -15,7 +15,7 @@ ALLOWED = {
     "catalogue": set(),
     "agents": {"errors", "catalogue"},
     "interrupts": set(),
-    "flags": set(),
+    "flags": {"errors"},
     "parameters": {"errors"},
     "learn": {"errors", "interrupts", "parameters"},
     "networks": {"errors"},

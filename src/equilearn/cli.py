@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from equilearn.errors import UserError
-from equilearn.flags import EvaluateFlags, ResumeFlags, SimulateFlags
+from equilearn.flags import EvaluateFlags, ResumeFlags, SimulateFlags, ranges
 
 USAGE = """usage: equilearn COMMAND ...
 
@@ -224,7 +224,7 @@ def _solve(arguments: list[str]) -> int:
     import tyro
 
     from equilearn.economies import find
-    from equilearn.equilibrium import SolveSettings
+    from equilearn.equilibrium import SolveSettings, Uncertain
     from equilearn.equilibrium.start import warm_settings
     from equilearn.runs import open_run
 
@@ -262,7 +262,7 @@ def _solve(arguments: list[str]) -> int:
         model = getattr(start.model, "model", start.model)
         parsed = parse(model, start)
     parsed = parse(parsed.model, start)  # again: the settings a model recommends may depend on its parameters
-    model = _with_uncertain(parsed.model, parsed.uncertain)
+    model = Uncertain(parsed.model, ranges(parsed.uncertain)) if parsed.uncertain else parsed.model
     from equilearn.learn.devices import alone, is_first
     from equilearn.runs import begin
 
@@ -300,21 +300,6 @@ def _refuse_clashes(kind: Any, target: str) -> None:
                 f"{target}: its parameter `{field.name}` has the name of a flag of the command; give it another name, "
                 "or solve it from Python."
             )
-
-
-def _with_uncertain(model: Any, texts: tuple[str, ...]) -> Any:
-    """Return the model with the parameters named as states: NAME=LOW:HIGH."""
-    from equilearn.equilibrium import Uncertain
-
-    ranges = []
-    for text in texts:
-        name, _, bounds = text.partition("=")
-        try:
-            low, high = (float(x) for x in bounds.split(":"))
-        except ValueError:
-            raise UserError(f"--uncertain: {text!r} is not of the form NAME=LOW:HIGH.") from None
-        ranges.append((name.replace("-", "_"), low, high))
-    return Uncertain(model, tuple(ranges)) if ranges else model
 
 
 def _default(kind: Any, target: str) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from equilearn.errors import UserError
+
 
 @dataclasses.dataclass(frozen=True)
 class ResumeFlags:
@@ -50,3 +52,20 @@ class SimulateFlags:
     """File to write; by default simulation.nc in the run folder."""
     model: str | None = None
     """path/to/model.py:Class, for a solution of your own model."""
+
+
+def ranges(texts: tuple[str, ...]) -> tuple[tuple[str, float, float], ...]:
+    """Return the parameters that become states, each with its range: from NAME=LOW:HIGH.
+
+    Raises:
+        UserError: a text is not of this form.
+    """
+    found = []
+    for text in texts:
+        name, _, bounds = text.partition("=")
+        try:
+            low, high = (float(x) for x in bounds.split(":"))
+        except ValueError:
+            raise UserError(f"--uncertain: {text!r} is not of the form NAME=LOW:HIGH.") from None
+        found.append((name.replace("-", "_"), low, high))
+    return tuple(found)

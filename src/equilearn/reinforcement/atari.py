@@ -63,8 +63,8 @@ class Atari:
             UserError: there is no such game, or no ale-py.
         """
         try:
-            from ale_py import roms
-            from ale_py.vector_env import AtariVectorEnv
+            from ale_py import roms  # pyright: ignore[reportMissingImports]
+            from ale_py.vector_env import AtariVectorEnv  # pyright: ignore[reportMissingImports]
         except ImportError:
             raise UserError(f'{PREFIX}{self.game}: needs ale-py; pip install "equilearn[atari]".') from None
         if self.game not in roms.get_all_rom_ids():
