@@ -443,6 +443,13 @@ class Still(TwoShocks):
         return moved._replace(shock=shock._replace(share=state.shock.share))
 
 
+class Longer(Disaster):
+    """A chain of three states where the shock has two."""
+
+    def process(self, state, policy):
+        return eq.MarkovChain(((0.8, 0.1, 0.1),) * 3)
+
+
 class Taken(TwoShocks):
     """A shock with the name of a policy."""
 
@@ -455,6 +462,10 @@ WRONG = {
     "no probabilities": (lambda: check_model(Forgetful()), "Forgetful.shock: an EndogenousChain has the probabilities"),
     "no distribution": (lambda: check_model(Improbable()), "Improbable.process: the probabilities of next period"),
     "too many": (lambda: check_model(Wandering()), "Wandering.process: EndogenousChain: 2 states need 2 probabilities"),
+    "another chain": (
+        lambda: check_model(Longer()),
+        "Longer.process: must return a process with the chains of the model's shock, of 2 states, not of 3",
+    ),
     "no process": (lambda: check_model(Silent()), "Silent.process: must return a shock"),
     "an old shock": (lambda: check_model(Still()), "Still.transition: State.shock.share must be the new shock"),
     "a name twice": (lambda: check_model(Taken()), "Taken: State and Policy both have a field 'savings_rate'"),
@@ -492,3 +503,17 @@ def test_what_is_wrong_is_named(name):
     with pytest.raises(eq.UserError) as caught:
         make()
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "right"),
+    [(0.3, True), (0.0, True), (1.0, True), (1.2, False), (-0.1, False)],
+)
+def test_what_follows_from_the_state_is_no_number_where_it_cannot_be(value, right):
+    current = jnp.zeros((), jnp.int32)
+    rows = jax.jit(lambda p: eq.EndogenousChain(2).given((1 - p, p)).row(current))(value)
+    assert np.isfinite(np.asarray(rows)).all() == right
+    spread = jax.jit(lambda sd: eq.AR1(0.5, sd).nodes(jnp.zeros(()))[0])(value)
+    assert np.isfinite(np.asarray(spread)).all() == (value >= 0)
+    lasting = jax.jit(lambda r: eq.AR1(r, 0.1).mean(jnp.ones(())))(value)
+    assert np.isfinite(np.asarray(lasting)) == (abs(value) < 1)

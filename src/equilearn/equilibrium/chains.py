@@ -23,6 +23,8 @@ ROW_TOLERANCE = 1e-5
 """How far from one a row of probabilities may sum: single precision, or six decimals."""
 EXACT = 1e-12
 """Rows that sum to one as well as double precision can are left as they are."""
+MOVING_TOLERANCE = 1e-4
+"""The same where the probabilities are computed in every state of an economy, in single precision."""
 MOST_STATES = 10_000
 
 
@@ -203,7 +205,8 @@ class EndogenousChain(FiniteChain):
         """Return the chain as it moves with these probabilities of next period's states.
 
         Args:
-            probabilities: one number for each state, at least 0, together 1; a sequence or an array, (states,).
+            probabilities: one number for each state, at least 0, together 1; a sequence or an array, (states,). Where
+                an economy comes to others, they become nan, so that the run stops.
 
         Raises:
             UserError: there are more or fewer.
@@ -214,7 +217,9 @@ class EndogenousChain(FiniteChain):
                 f"EndogenousChain: {self.size} states need {self.size} probabilities, a vector, not numbers of shape "
                 f"{jnp.shape(row)}."
             )
-        return _Moving(jnp.asarray(row))
+        row = jnp.asarray(row)
+        right = jnp.all(row >= 0) & (jnp.abs(jnp.sum(row) - 1) <= MOVING_TOLERANCE)
+        return _Moving(jnp.where(right, row, jnp.nan))
 
 
 def _listed(probabilities: Any) -> bool:

@@ -112,10 +112,9 @@ def _check_state(model: Model, method: str, state: Any) -> None:
         if given.shape != expected.shape or jnp.issubdtype(given.dtype, jnp.integer) != jnp.issubdtype(
             expected.dtype, jnp.integer
         ):
-            kind = type(dict(getattr(model.shock, "components", ())).get(field.partition(".")[2], model.shock)).__name__
             raise UserError(
                 f"{name}.{method}: State.{field} must be {expected.dtype}{list(expected.shape)} for a "
-                f"{kind}, not {given.dtype}{list(given.shape)}; `self.shock.initial` has the right form."
+                f"{type(model.shock).__name__}, not {given.dtype}{list(given.shape)}; `self.shock.initial` has the right form."
             )
 
 
@@ -182,6 +181,11 @@ def _check_process(model: Model, state: Any, decision: Any) -> Any:
         process = model.process(state, decision)
         if not isinstance(process, Shock):
             raise UserError(f"must return a shock, like self.shock.given((1 - p, p)), not {type(process).__name__}.")
+        if dict(process.chains) != dict(model.shock.chains):
+            raise UserError(
+                f"must return a process with the chains of the model's shock, of {_sizes(model.shock)} states, not of "
+                f"{_sizes(process)}."
+            )
         return jax.tree.map(lambda leaf: leaf[0], process.nodes(shock_of(state))[0])
 
     shock = _run(name, where, lambda: jax.eval_shape(value, state, decision))
@@ -190,6 +194,11 @@ def _check_process(model: Model, state: Any, decision: Any) -> Any:
     if not same or any(a.shape != b.shape for a, b in zip(*map(jax.tree.leaves, (shock, expected)), strict=True)):
         raise UserError(f"{name}.{where}: gives values of another form than the model's shock has.")
     return shock
+
+
+def _sizes(shock: Shock) -> str:
+    """Return the numbers of states of a shock's chains, in words."""
+    return " and ".join(map(str, shock.chains.values())) or "no"
 
 
 def _check_transition(model: Model, state: Any, decision: Any) -> None:

@@ -76,8 +76,8 @@ class Gaussian(_Vector):
     def __post_init__(self) -> None:
         _check_covariance("Gaussian", self.covariance)
         fit_fields(self)
-        _check_persistence("Gaussian", self.persistence)
-        _check_size("Gaussian", "scale", self.scale)
+        _check_persistence(self)
+        _check_size(self, "scale")
         _check_rule("Gaussian", self.rule)
 
     def mean(self, current: Float[Array, " d"]) -> Float[Array, " d"]:
@@ -133,8 +133,8 @@ class AR1(Shock):
 
     def __post_init__(self) -> None:
         fit_fields(self)
-        _check_persistence("AR1", self.persistence)
-        _check_size("AR1", "innovation_std", self.innovation_std)
+        _check_persistence(self)
+        _check_size(self, "innovation_std")
         _check_rule("AR1", self.rule)
 
     @property
@@ -171,14 +171,25 @@ def _check_covariance(name: str, matrix: Any) -> None:
         raise UserError(f"{name}: covariance must be symmetric and positive semi-definite.")
 
 
-def _check_persistence(name: str, persistence: Any) -> None:
-    if not traced(persistence) and not -1 < persistence < 1:
+def _check_persistence(shock: Gaussian | AR1) -> None:
+    name, persistence = type(shock).__name__, shock.persistence
+    if traced(persistence):
+        _keep(shock, "persistence", jnp.abs(persistence) < 1)
+    elif not -1 < persistence < 1:
         raise UserError(f"{name}: persistence must be in (-1, 1), not {persistence}.")
 
 
-def _check_size(name: str, field: str, size: Any) -> None:
-    if not traced(size) and not size >= 0:
+def _check_size(shock: Gaussian | AR1, field: str) -> None:
+    name, size = type(shock).__name__, getattr(shock, field)
+    if traced(size):
+        _keep(shock, field, size >= 0)
+    elif not size >= 0:
         raise UserError(f"{name}: {field} must be at least 0, not {size}.")
+
+
+def _keep(shock: Shock, field: str, right: Any) -> None:
+    """Make a parameter that follows from the state nan where it cannot be, so that the run stops."""
+    object.__setattr__(shock, field, jnp.where(right, getattr(shock, field), jnp.nan))
 
 
 def _check_rule(name: str, rule: Any) -> None:

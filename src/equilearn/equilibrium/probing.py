@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from equilearn.equilibrium.conditions import strictly
+from equilearn.equilibrium.chains import MOVING_TOLERANCE
 from equilearn.equilibrium.model import Model, assemble, expectation
 from equilearn.equilibrium.sets import FeasibleSet, HalfLine, Real
 from equilearn.equilibrium.shocks import entries, shock_of
@@ -32,8 +33,6 @@ OPEN = 1.0
 """The same on a side where a set has no end."""
 SAME = 1e-5
 """Relative difference up to which the new shock counts as handed on."""
-ROUNDING = 1e-4
-"""How far from one probabilities may sum."""
 
 
 class Plan(eqx.Module):
@@ -178,7 +177,8 @@ def _in_one(model: Model, state: Any, raw: Any) -> tuple[dict[str, Any], Any]:
     if not model.shock.deterministic:
         same = jax.tree.map(lambda a, b: jnp.all(jnp.abs(a - b) <= SAME * (1 + jnp.abs(b))), following.shock, values)
         found["shock"] = jnp.all(jnp.stack(jax.tree.leaves(same)))
-        found["process"] = jnp.abs(jnp.sum(probabilities) - 1) <= ROUNDING
+        found["process"] = jnp.abs(jnp.sum(probabilities) - 1) <= MOVING_TOLERANCE
+        found["process"] &= jnp.all(jnp.stack([_finite(leaf) for leaf in jax.tree.leaves(values)]))
         if model.shock.chains:
             found["process"] &= jnp.all(probabilities >= 0)
     errors = model.errors(state, decision, expectation(plan, state, decision))
@@ -210,14 +210,15 @@ def _words(name: str) -> str:
         "transition": f"next period's State.{what} is not finite",
         "errors": f"the error {what!r} is not finite or is a power of a negative number",
         "shock": "next period's State.shock is not the new shock",
-        "process": "the probabilities of next period's shock are negative or do not sum to one",
+        "process": "the probabilities or the parameters of next period's shock are none",
         "consumption": "consumption is not positive",
     }.get(method, name)
 
 
 def _report(model: Model, found: dict[str, Any], at: int, where: str, repair: str) -> None:
     """Say what is wrong with a fresh network."""
-    for name, good in found.items():
+    for name in sorted(found, key=lambda name: name != "process"):  # what else is wrong may follow from it
+        good = found[name]
         if good[at].all():
             continue
         state = int(np.argmin(good[at]))
@@ -230,7 +231,7 @@ def _report(model: Model, found: dict[str, Any], at: int, where: str, repair: st
         if name == "process":
             raise UserError(
                 f"{model.name}.process: the probabilities of next period's shock are negative, not finite or do not "
-                f"sum to one {when} with a fresh network{where}."
+                f"sum to one, or a parameter of it is out of its range, {when} with a fresh network{where}."
             )
         if method == "set":
             raise UserError(
