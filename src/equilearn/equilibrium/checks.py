@@ -114,7 +114,8 @@ def _check_state(model: Model, method: str, state: Any) -> None:
         ):
             raise UserError(
                 f"{name}.{method}: State.{field} must be {expected.dtype}{list(expected.shape)} for a "
-                f"{type(model.shock).__name__}, not {given.dtype}{list(given.shape)}; `self.shock.initial` has the right form."
+                f"{type(model.shock).__name__}, not {given.dtype}{list(given.shape)}; `self.shock.initial` has the "
+                "right form."
             )
 
 

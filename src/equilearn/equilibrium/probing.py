@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
-from equilearn.equilibrium.conditions import strictly
 from equilearn.equilibrium.chains import MOVING_TOLERANCE
+from equilearn.equilibrium.conditions import strictly
 from equilearn.equilibrium.model import Model, assemble, expectation
 from equilearn.equilibrium.sets import FeasibleSet, HalfLine, Real
 from equilearn.equilibrium.shocks import entries, shock_of
