@@ -11,6 +11,7 @@ from equilearn.errors import UserError
 from equilearn.learn import key_of
 from equilearn.reinforcement import DQN, PQN, Atari, MinAtar, load, train
 from equilearn.reinforcement.acting import CompiledStage
+from equilearn.reinforcement.atari import fire_of
 from equilearn.reinforcement.pixels import Pixels
 from equilearn.reinforcement.registered import find
 
@@ -51,6 +52,16 @@ def test_channels_may_come_first_or_last():
     space.seed(1)
     seen = np.stack([space.sample() for _ in range(3)])
     np.testing.assert_allclose(first(jnp.asarray(seen)), last(jnp.asarray(np.moveaxis(seen, 1, 3))), atol=1e-5)
+
+
+def test_a_small_board_with_many_channels_has_them_last():
+    assert not pixels((10, 10, 12))[0].channels_first
+
+
+def test_pictures_without_a_largest_value_are_refused():
+    space = gymnasium.spaces.Box(-np.inf, np.inf, (8, 8, 3))
+    with pytest.raises(UserError, match="observation_space: pictures are divided by their largest value"):
+        Pixels(space, 3, ((4, 3, 1),), (8,), last=0.1, key=key_of(0))
 
 
 def test_normalised_layers_do_not_see_how_bright_a_picture_is():
@@ -148,6 +159,14 @@ def test_a_lost_life_is_an_end_in_learning_only_and_the_game_goes_on_with_fire(a
     actors = judge.begin(key=key_of(0))
     _, seen = judge.play(eqx.Partial(nothing), actors, 250, key=key_of(1))
     assert 1 <= int(seen.terminated.sum()) <= 4 < int(lost.sum()), "five lives are one game"
+
+
+def test_a_game_without_the_button_keeps_its_actions(ale):
+    assert [fire_of(game) for game in ("breakout", "pong", "ms_pacman", "freeway")] == [1, 1, None, None]
+    stage = find(Atari("ms_pacman", size=28), 1, learning=True)
+    stage.begin(key=key_of(0))
+    stage._fire[:] = 2
+    assert stage._step(np.array([3]))[0].tolist() == [3]
 
 
 @pytest.mark.slow

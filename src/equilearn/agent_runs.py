@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from equilearn.agents import find
-from equilearn.economies import _import_file
+from equilearn.economies import import_file
 from equilearn.errors import UserError
 from equilearn.labs.learning import at_random, baseline, curves, half_width, interval
 from equilearn.learn import key_of
@@ -72,7 +72,7 @@ def environment_of(target: str) -> str | Environment:
         raise UserError(f"{target}: say which class of the file to train on: {target}:ClassName.")
     if not path.endswith(".py"):
         return target
-    found = getattr(_import_file(Path(path)), kind, None)
+    found = getattr(import_file(Path(path)), kind, None)
     if found is None:
         raise UserError(f"{path}: has no class {kind}.")
     if not (isinstance(found, type) and issubclass(found, Environment)):

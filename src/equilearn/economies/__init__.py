@@ -63,10 +63,15 @@ def find(target: str) -> type[Model]:
             f"{target}: no such economy. There are {', '.join(ECONOMIES)}; a model of your own is "
             "path/to/model.py:ClassName."
         )
-    return _class_of(_import_file(Path(path)), Path(path), kind)
+    return _class_of(import_file(Path(path)), Path(path), kind)
 
 
-def _import_file(path: Path) -> ModuleType:
+def import_file(path: Path) -> ModuleType:
+    """Run a user's file, with the modules beside it, and return its module.
+
+    Raises:
+        UserError: there is no such file, or it cannot be imported.
+    """
     if not path.is_file():
         raise UserError(f"{path}: no such file.")
     _refuse_a_librarys_name(path)

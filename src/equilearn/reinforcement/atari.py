@@ -5,7 +5,8 @@ Every game begins with up to 30 frames without action. While learning, rewards a
 counts as an end; the game itself goes on (`life_loss_info`; with ale-py's `episodic_life` it would begin anew, and
 nothing beyond the first life would ever be seen). Judged is the true score of whole games. Actions are not sticky.
 
-Breakout waits for FIRE after a lost life, and an agent that is nearly greedy may never press it: it is pressed here.
+Breakout waits for FIRE after a lost life, and an agent that is nearly greedy may never press it: it is pressed here, in
+every game that has this button.
 ale-py's `.xla()`, which would put the emulators into the compiled program, exists for `AutoresetMode.NEXT_STEP` only,
 which makes up a step between two games; here they are stepped on the host (`AutoresetMode.SAME_STEP`).
 They need ale-py: `pip install "equilearn[atari]"`.
@@ -31,7 +32,6 @@ PREFIX = "ALE/"
 FRAMES = 18_000
 """Frames after which a game is cut: five minutes, as Mnih et al. (2015) judge."""
 SKIP = 4
-FIRE = 1
 PRESSED = 2
 """Steps for which FIRE is pressed after a lost life; the first frames after it are not heard."""
 
@@ -75,6 +75,17 @@ class Atari:
         )  # fmt: skip
 
 
+def fire_of(game: str) -> int | None:
+    """Return which of a game's actions is FIRE alone; None where it has none."""
+    from ale_py import Action, ALEInterface, LoggerMode, roms  # pyright: ignore[reportMissingImports]
+
+    ALEInterface.setLoggerMode(LoggerMode.Error)
+    emulator = ALEInterface()
+    emulator.loadROM(roms.get_rom_path(game))
+    actions = list(emulator.getMinimalActionSet())
+    return actions.index(Action.FIRE) if Action.FIRE in actions else None
+
+
 class AtariStage(HostStage):
     """N games of Atari's, stepped in one call."""
 
@@ -92,6 +103,7 @@ class AtariStage(HostStage):
         self.observation_space = self._games.single_observation_space
         self.action_space = self._games.single_action_space
         self.limit = FRAMES // SKIP
+        self._button = fire_of(atari.game)
         self._lives = np.zeros(games, np.int64)
         self._fire = np.zeros(games, np.int64)
 
@@ -102,7 +114,8 @@ class AtariStage(HostStage):
 
     def _step(self, action: np.ndarray) -> tuple[np.ndarray, ...]:
         """Step all games, with FIRE pressed where a life has just been lost; return also what was done."""
-        action = np.where(self._fire > 0, FIRE, action)
+        if self._button is not None:
+            action = np.where(self._fire > 0, self._button, action)
         seen, reward, terminated, truncated, info = self._games.step(action)
         lives = np.array(info["lives"])
         self._fire = np.where(lives < self._lives, PRESSED, np.maximum(self._fire - 1, 0))

@@ -58,13 +58,18 @@ class Pixels(eqx.Module):
             key: random key.
 
         Raises:
-            UserError: a kernel is larger than what is left of the picture.
+            UserError: a kernel is larger than what is left of the picture, or the picture has no largest value.
         """
         assert space.shape is not None
         shape = space.shape
-        self.channels_first = shape[0] < shape[2]
+        self.channels_first = shape[0] < min(shape[1:])
         rows, columns, channels = (*shape[1:], shape[0]) if self.channels_first else shape
         self.highest = float(np.max(space.high))  # pyright: ignore[reportAttributeAccessIssue]
+        if not 0 < self.highest < math.inf:
+            raise UserError(
+                f"observation_space: pictures are divided by their largest value, which must be above 0 and finite, "
+                f"not {self.highest:g}; give the Box its bounds."
+            )
         *keys, last_key = jax.random.split(key, len(convolutions) + 1)
         self.convolutions = []
         for (filters, size, stride), one in zip(convolutions, keys, strict=True):
