@@ -188,7 +188,7 @@ def train(
     begin_key, learn_key = jax.random.split(key_of(seed))
     begun = agent.begin(stage, judge, key=begin_key)
     whose = {"agent": type(agent).__name__, "parameters": vars(agent), "environment": _named(environment)}
-    whose |= {"rules": _rules(environment)}
+    whose |= {"rules": _rules(environment), "seed": seed}
     run = learn(
         begun.problem, begun.networks, begun.world, begun.optimizer, begun.settings, key=learn_key,
         folder=None if folder is None else Path(folder), resume=resume, identity=whose, live=live,
