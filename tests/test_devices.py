@@ -17,7 +17,7 @@ from equilearn import cli
 from equilearn.errors import UserError
 from equilearn.learn.rollcall import address_of, come_to, wait_for_all
 
-QUICK = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+QUICK = os.environ | {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_backend_optimization_level=0"}
 """Environment of programs whose compilation takes longer than their work."""
 COMMAND = [sys.executable, "-m", "equilearn"]
 SMALL = ["--width", "8", "--paths", "16", "--batch-size", "32", "--check-every", "1"]
