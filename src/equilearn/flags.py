@@ -1,9 +1,10 @@
-"""The flags of the commands that work on a run folder, as typed dataclasses from which the help is made."""
+"""Flags: those of the commands that work on a run folder, as typed dataclasses, and how flags are read."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from equilearn.errors import UserError
 
@@ -69,3 +70,23 @@ def ranges(texts: tuple[str, ...]) -> tuple[tuple[str, float, float], ...]:
             raise UserError(f"--uncertain: {text!r} is not of the form NAME=LOW:HIGH.") from None
         found.append((name.replace("-", "_"), low, high))
     return tuple(found)
+
+
+def target_of(command: str, arguments: list[str], what: str) -> tuple[str, list[str]]:
+    """Split the positional argument off."""
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        raise UserError(f"{command}: give {what} first: equilearn {command} {what.split()[-1].upper()} ...")
+    return arguments[0], arguments[1:]
+
+
+def parsed_as(kind: Any, name: str, arguments: list[str]) -> Any:
+    """Parse flags into a dataclass; what is wrong becomes one message."""
+    import tyro
+
+    try:
+        return tyro.cli(kind, prog=f"equilearn {name}", args=arguments)
+    except UserError:
+        raise
+    except Exception as error:  # a parameter of a kind that no flag can be made of
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{name}: no flags can be made of its parameters ({reason}); solve it from Python.") from error

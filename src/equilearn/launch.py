@@ -1,12 +1,17 @@
-"""A command in several processes: the flags before it, joining the others, leaving them."""
+"""Before and after a command: where compiled programs are kept; joining other processes and leaving them."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import platformdirs
 
 from equilearn.errors import UserError
 
@@ -16,6 +21,28 @@ LAUNCHERS = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
 """Variables by which launchers tell that they started this process; no flags are needed then."""
 SPLIT = ("solve", "resume")
 """Commands that several processes do together."""
+
+
+def keep_programs() -> None:
+    """Let JAX keep compiled programs in the user's cache folder, unless its own variable names another.
+
+    A program belongs to the processor that it was compiled for: machines that share a home have a folder each by what
+    their processors can do. Where the folder cannot be written, every command compiles anew.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text().splitlines() if cpu.is_file() else []
+    able = next((line for line in lines if line.startswith(("flags", "Features"))), platform.node())
+    machine = hashlib.sha256(f"{platform.machine()} {able}".encode()).hexdigest()[:12]
+    folder = platformdirs.user_cache_path("equilearn") / "programs" / machine
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    if os.access(folder, os.W_OK):
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 
 def join(arguments: list[str]) -> tuple[list[str], bool]:

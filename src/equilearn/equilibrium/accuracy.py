@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from equilearn.compiling import compiled_once
 from equilearn.equilibrium.model import PolicyFunction, pieces
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.problem import BATCH, errors_on
@@ -36,7 +36,7 @@ TOLERATED = 1e-3
 LISTED = 8
 """So many states of a chain are listed in words; where there are more, the report has the table."""
 
-_errors_on = eqx.filter_jit(errors_on)
+_errors_on = compiled_once(errors_on)
 
 
 @dataclass(frozen=True)
@@ -291,7 +291,7 @@ def _looked_at(policy: PolicyFunction, state: Any) -> tuple[Bool[Array, ""], dic
     return policy.scaling.blind(model.features(state)), held, binding
 
 
-@eqx.filter_jit
+@compiled_once
 def _shares(policy: PolicyFunction, states: Any) -> tuple[Array, dict[str, Array], dict[str, Array]]:
     looked = jax.lax.map(lambda state: _looked_at(policy, state), states, batch_size=BATCH)
     return jax.tree.map(jnp.mean, looked)

@@ -18,12 +18,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from equilearn.compiling import compiled_once
 from equilearn.equilibrium.accuracy import Accuracy, Part, part_on
 from equilearn.equilibrium.coverage import forgets, long_run
 from equilearn.equilibrium.model import Model, PolicyFunction
@@ -91,12 +91,12 @@ def _in_words(periods: int, burn_in: int, paths: int, restart: float) -> str:
     return f"{periods:,} periods of {of} after {burn_in:,} of burn-in{again}"
 
 
-@eqx.filter_jit
+@compiled_once
 def _starts(model: Model, key: PRNGKeyArray) -> Any:
     return initial_states(model, PATHS, key=key)
 
 
-@eqx.filter_jit
+@compiled_once
 def _first_periods(policy: PolicyFunction, start: Any, key: PRNGKeyArray) -> Any:
     """Return the first states of paths, those where they start included, leading axes (T, P)."""
     _, later = simulate_paths(policy, start, FIRST - 1, key=key)

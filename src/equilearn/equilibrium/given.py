@@ -9,13 +9,13 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from equilearn.compiling import compiled_once
 from equilearn.equilibrium.model import Model, PolicyFunction
 from equilearn.equilibrium.shocks import entries
 from equilearn.errors import UserError
@@ -134,7 +134,7 @@ def _size(spreads: float) -> str:
     return f"{abs(spreads):.2g}" if abs(spreads) < 100 else f"{abs(spreads):,.0f}"
 
 
-@eqx.filter_jit
+@compiled_once
 def _spreads(policy: PolicyFunction, states: Any) -> Float[Array, "states features"]:
     scaling = policy.scaling
     return jax.vmap(lambda state: (policy.model.features(state) - scaling.mean) / scaling.spread)(states)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray
 
+from equilearn.compiling import compiled_once
 from equilearn.equilibrium.model import PolicyFunction
 from equilearn.equilibrium.shocks import named, shock_of
 
@@ -27,13 +27,13 @@ def see(policy: PolicyFunction, state: Any) -> tuple[dict[str, Array], Bool[Arra
     return observe(policy, state), policy.scaling.blind(policy.model.features(state))
 
 
-@eqx.filter_jit
+@compiled_once
 def observed(policy: PolicyFunction, states: Any) -> tuple[dict[str, Array], Bool[Array, "periods paths"]]:
     """Return what `see` sees in states with leading axes (T, P)."""
     return jax.vmap(jax.vmap(lambda state: see(policy, state)))(states)
 
 
-@eqx.filter_jit
+@compiled_once
 def follow(
     policy: PolicyFunction, states: Any, periods: int, random: bool, key: PRNGKeyArray
 ) -> tuple[dict[str, Array], Bool[Array, "periods paths"]]:
@@ -53,7 +53,7 @@ def follow(
     return jax.lax.scan(step, states, jax.random.split(key, periods))[1]
 
 
-@eqx.filter_jit
+@compiled_once
 def responses(
     policy: PolicyFunction, before: Any, shock: float, component: Any, periods: int, key: PRNGKeyArray
 ) -> tuple[dict[str, Array], dict[str, Array], Float[Array, " periods"]]:

@@ -38,12 +38,12 @@ from __future__ import annotations
 import functools
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from equilearn.compiling import compiled_once
 from equilearn.equilibrium.model import PolicyFunction, expectation
 from equilearn.equilibrium.shocks import shock_of
 
@@ -88,7 +88,7 @@ def draws_for(
     return (strata + generator.random(strata.shape)) / paths
 
 
-@eqx.filter_jit
+@compiled_once
 def along_paths(
     policy: PolicyFunction,
     states: Any,
@@ -169,7 +169,7 @@ def least_squares(slope: Float[Array, "n m"], right: Float[Array, "V n"]) -> Flo
     return jax.scipy.linalg.solve_triangular(r, q[: slope.shape[0]].T @ right.T).T
 
 
-@eqx.filter_jit
+@compiled_once
 def policies_at(policy: PolicyFunction, states: Any, moves: Float[Array, "S moves m"]) -> Any:
     """Return the policies in S states with raw numbers moved in several ways: leading axes (S, moves)."""
     return jax.vmap(lambda state, own: jax.vmap(lambda move: policy(state, move))(own))(states, moves)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from equilearn.compiling import compiled_once
 from equilearn.equilibrium.model import Model, PolicyFunction
 from equilearn.equilibrium.shocks import choose, shock_of
 from equilearn.learn.devices import split_samples
@@ -74,7 +74,7 @@ def simulate_paths(
     return jax.lax.scan(step, states, jax.random.split(key, periods))
 
 
-@eqx.filter_jit
+@compiled_once
 def path_after_burn_in(
     policy: PolicyFunction, periods: int, burn_in: int, paths: int, restart: float, key: PRNGKeyArray
 ) -> Any:

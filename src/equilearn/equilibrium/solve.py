@@ -11,6 +11,7 @@ import jax
 import optax
 from jaxtyping import PRNGKeyArray
 
+from equilearn.compiling import compiled_once
 from equilearn.equilibrium.balancing import ReLoBRaLo
 from equilearn.equilibrium.checks import check_model
 from equilearn.equilibrium.encoding import class_name, encode, storable
@@ -148,7 +149,7 @@ def _check_memory(model: Model, settings: SolveSettings) -> None:
         )
 
 
-@eqx.filter_jit
+@compiled_once
 def _world(
     problem: EquilibriumProblem,
     network: MLP,

@@ -11,6 +11,7 @@ import numpy as np
 import optax
 
 import equilearn.learn.devices as devices
+from equilearn.compiling import compiled
 from equilearn.errors import UserError
 from equilearn.learn.episode import Call, compiled_call, host_call
 from equilearn.learn.problem import Problem
@@ -36,7 +37,7 @@ def program_for(
         return host_call(extra, settings)
     key = (optimizer, settings, *_signature((problem, state)))
     if key not in _programs:
-        program: Any = eqx.filter_jit(compiled_call(extra, settings))
+        program = compiled(compiled_call(extra, settings))
         if len(_programs) >= KEPT_PROGRAMS:
             _programs.pop(next(iter(_programs)))
         until = devices.everywhere(jnp.int32(0))

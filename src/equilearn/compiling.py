@@ -1,0 +1,55 @@
+"""How programs are compiled on a CPU: most of a short command is compilation, not work.
+
+XLA's fusion emitters take longer to compile than what they replace and do not run faster here; a program that runs once
+is compiled at the first level of optimisation, which halves that time again (`python -m benchmarks compiling`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import equinox as eqx
+import jax
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def compiled(function: Callable[..., Any], *, once: bool = False) -> Any:
+    """Return `equinox.filter_jit` of a function, by the options for a program that runs long or that runs once.
+
+    What is compiled with options cannot be called while something else is traced.
+    """
+    jit: Any = eqx.filter_jit
+    return jit(function, compiler_options=_options(once))
+
+
+def compiled_once(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function of arrays and other values that a command calls once or twice, and nothing traces."""
+
+    @functools.cache
+    def program() -> Any:
+        return compiled(function, once=True)
+
+    @functools.wraps(function)
+    def call(*arguments: P.args, **named: P.kwargs) -> R:
+        return program()(*arguments, **named)
+
+    return call
+
+
+@functools.cache
+def _options(once: bool) -> dict[str, Any]:
+    """Return XLA's options; none on other devices than CPUs, and none where this version of XLA does not know them."""
+    if jax.default_backend() != "cpu":
+        return {}
+    wanted: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False}
+    if once:
+        wanted["xla_backend_optimization_level"] = 1
+    try:
+        jax.jit(lambda: 0, compiler_options=wanted).lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return {}
+    return wanted
