@@ -118,8 +118,8 @@ class PolicyAccuracy:
                 f"Whether the solution is locally unique cannot be told ({rate}, too near to one for its uncertainty)."
             )
         named = [
-            f"{name.replace('_', ' ')} within {_percent(row['relative mean'])} on average and "
-            f"{_percent(row['relative max'])} at worst{self._noise(row)}"
+            f"{name.replace('_', ' ')} within {relative(row['relative mean'])} on average and "
+            f"{relative(row['relative max'])} at worst{self._noise(row)}"
             for name, row in self.summary().items()
             if name not in self.multipliers
         ]
@@ -131,7 +131,7 @@ class PolicyAccuracy:
         if self.unique and self.truncated > 0.05:
             notes.append(
                 f"Errors fade so slowly (rate {self.rate:.3f}) that after the {self.periods} periods followed "
-                f"{_percent(self.truncated)} of them is left: the errors of the policies may be larger than estimated."
+                f"{relative(self.truncated)} of them is left: the errors of the policies may be larger than estimated."
             )
         return notes
 
@@ -144,6 +144,7 @@ class PolicyAccuracy:
                 name: self.by_component(name).tolist() for name, error in self.errors.items() if error.ndim > 1
             },
             "by_state": {name: row.tolist() for name, row in self.by_state(chain).items()} if chain else {},
+            "multipliers": list(self.multipliers),
             "rate": self.rate,
             "rate_standard_error": self.rate_error,
             "locally_unique": self.unique,
@@ -160,7 +161,7 @@ class PolicyAccuracy:
 
     def _noise(self, row: Mapping[str, float]) -> str:
         noisy = row["standard error"] > 0.5 * row["mean"] > 0
-        return f" (standard error {_percent(row['relative standard error'])})" if noisy else ""
+        return f" (standard error {relative(row['relative standard error'])})" if noisy else ""
 
     def _mean(self, values: Float[np.ndarray, "states ..."]) -> float:
         return float(np.mean(np.tensordot(self.weights, values, 1)))
@@ -173,5 +174,6 @@ class PolicyAccuracy:
         return float(flat.ravel()[order][min(reached, order.size - 1)])
 
 
-def _percent(share: float) -> str:
+def relative(share: float) -> str:
+    """Return a relative error in words."""
     return f"{100 * share:.2g} %"

@@ -74,6 +74,8 @@ class Solution:
     gradient_steps: int
     history: list[dict[str, Any]] = field(default_factory=list, repr=False)
     """One row a check of the training; empty for a solution read from a file."""
+    seeds: Any = field(default=None, repr=False, compare=False)
+    """Where several seeds were asked for, all of them and how far they are apart (`Seeds`); this is the best."""
 
     @property
     def precision(self) -> str:
@@ -91,7 +93,7 @@ class Solution:
         """
         state, axes = given(self.model, state)
         warn_outside(self.policy_function, _listed(state, axes), "policy")
-        return _policies(self.policy_function, state) if axes else _policy(self.policy_function, state)
+        return policies_in(self.policy_function, state) if axes else _policy(self.policy_function, state)
 
     @in_own_precision
     def states(self, periods: int = 10_000, *, burn_in: int = 2_000, paths: int = 1, seed: int = 1) -> Any:
@@ -315,7 +317,8 @@ def _policy(policy: PolicyFunction, state: Any) -> Any:
 
 
 @eqx.filter_jit
-def _policies(policy: PolicyFunction, states: Any) -> Any:
+def policies_in(policy: PolicyFunction, states: Any) -> Any:
+    """Return the policies in many states: a leading axis on every field."""
     return jax.vmap(policy)(states)
 
 

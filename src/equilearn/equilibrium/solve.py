@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from equilearn.equilibrium.encoding import class_name, encode, storable
 from equilearn.equilibrium.fingerprint import equations_of
 from equilearn.equilibrium.model import Model, PolicyFunction
 from equilearn.equilibrium.problem import Economies, EquilibriumProblem
+from equilearn.equilibrium.seeds import seeds_of, solve_all
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.solution import Solution, fresh_policy
 from equilearn.equilibrium.start import started, warm_settings
@@ -35,6 +37,7 @@ def solve(
     model: Model,
     *,
     seed: int = 0,
+    seeds: int | Sequence[int] | None = None,
     settings: SolveSettings | None = None,
     optimizer: optax.GradientTransformation | None = None,
     weights: Mapping[str, float] | None = None,
@@ -49,6 +52,9 @@ def solve(
     Args:
         model: the economy.
         seed: of all randomness: the same seed gives the same solution on the same machine.
+        seeds: solve from so many seeds, counted from `seed`, or from these: return the best solution, whose `seeds`
+            says how far the others are from it, beside what their certificates explain. In a folder each has its own,
+            `seed-0` and so on.
         settings: how long, how large; by default what the model recommends.
         optimizer: an Optax transformation; by default SOAP with the settings' learning rate and weight decay.
         weights: weight of each equation in the loss, by the name of its error; 1 where none is given.
@@ -63,6 +69,23 @@ def solve(
     Raises:
         UserError: the model or an argument is wrong; the message says what and how to repair it.
     """
+    if seeds is not None:
+        several = solve_all(
+            seeds_of(seeds, seed),
+            lambda one: solve(
+                model,
+                seed=one,
+                settings=settings,
+                optimizer=optimizer,
+                weights=weights,
+                balancing=balancing,
+                start=start,
+                folder=None if folder is None else Path(folder) / f"seed-{one}",
+                resume=resume,
+                live=live,
+            ),
+        )
+        return replace(several.solutions[several.best], seeds=several)
     if settings is None and isinstance(model, Model):
         settings = model.settings() if start is None else warm_settings(model.settings(), start)
     equations, stored = check_solvable(model, settings, seed)

@@ -1,0 +1,197 @@
+"""One model solved from several seeds: how far their policies are apart, beside what the certificate estimates.
+
+Two policies whose errors are e and f (mean absolute differences from the exact policy, over the same states) are at
+most e + f apart. Where they are further apart than the sum of their estimated errors, with two standard errors and
+half as much again for what the estimates leave out (second order, other states), the estimates do not tell the whole
+story: there may be another solution, or none has been found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from equilearn.equilibrium.policy_accuracy import relative
+from equilearn.equilibrium.problem import flatten_path
+from equilearn.equilibrium.solution import Solution, in_precision, policies_in
+from equilearn.errors import UserError
+from equilearn.learn import Outcome, key_of
+
+STATES = 4_000
+"""Of one path of the best solution, in which policies are compared."""
+LEFT_OUT = 1.5
+"""Policies may be this many times the sum of their estimated errors apart."""
+MOST = 100
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the certificates of one solution say."""
+
+    euler: Mapping[str, Mapping[str, float]]
+    """Errors of every equation: `accuracy().summary()`."""
+    policy: Mapping[str, Any] | None
+    """Errors of every policy: `accuracy().policy.record()`; None where they were not estimated."""
+
+    @property
+    def judged(self) -> dict[str, tuple[float, float]]:
+        """Mean relative error and its standard error, of every policy that decides something."""
+        if self.policy is None:
+            return {}
+        rows = self.policy["summary"].items()
+        return {
+            name: (row["relative mean"], row["relative standard error"])
+            for name, row in rows
+            if name not in self.policy["multipliers"]
+        }
+
+    @property
+    def worst(self) -> float:
+        """By this the best is chosen: the largest mean error of a policy, or of an equation without those."""
+        errors = [mean for mean, _ in self.judged.values()] or [row["mean"] for row in self.euler.values()]
+        return float(np.max(errors))
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Solutions of one model from several seeds."""
+
+    solutions: Sequence[Solution]
+    figures: Sequence[Figures]
+    """Of each."""
+    best: int
+    """Index of the solution with the smallest errors."""
+    gaps: Mapping[str, np.ndarray]
+    """For every policy that decides something: mean, 99.9th percentile and maximum of how far each solution is from the
+    best, shape (solutions, 3), relative to the mean absolute value of that policy."""
+
+    def rows(self) -> dict[str, dict[str, float]]:
+        """Return for every policy how far the others are from the best, and what the certificates explain of it."""
+        found = {}
+        for name, gaps in self.gaps.items():
+            own, error = self.figures[self.best].judged.get(name, (np.nan, np.nan))
+            others = [
+                (gaps[i], *self.figures[i].judged.get(name, (np.nan, np.nan)))
+                for i in range(len(self.solutions))
+                if i != self.best
+            ]
+            explained = [own + other + 2 * (error + noise) for _, other, noise in others]
+            ratios = [gap[0] / bound for (gap, *_), bound in zip(others, explained, strict=True)]
+            i = int(np.nanargmax(ratios)) if not np.all(np.isnan(ratios)) else 0
+            gap, other, _ = others[i]
+            found[name] = {
+                "mean": float(gap[0]),
+                "99.9": float(gap[1]),
+                "max": float(gap[2]),
+                "estimated": float(own),
+                "estimated of the other": float(other),
+                "explained": float(explained[i]),
+            }
+        return found
+
+    @property
+    def agree(self) -> bool | None:
+        """Whether all are as near to the best as their estimated errors say; None where there are no estimates."""
+        rows = self.rows().values()
+        if not rows or any(np.isnan(row["explained"]) for row in rows):
+            return None
+        return all(row["mean"] <= LEFT_OUT * row["explained"] for row in rows)
+
+    def line(self) -> str:
+        """Return the finding in a sentence or two that anyone understands."""
+        seeds = ", ".join(str(one.seed) for one in self.solutions)
+        head = f"Seeds {seeds}; the best is seed {self.solutions[self.best].seed}. "
+        apart = "; ".join(
+            f"{name.replace('_', ' ')} {relative(row['mean'])} on average"
+            + ("" if np.isnan(row["explained"]) else f" (estimated errors explain {relative(row['explained'])})")
+            for name, row in self.rows().items()
+        )
+        if self.agree is None:
+            return f"{head}The policies are apart by {apart}; without estimates of their errors that is all."
+        if self.agree:
+            return f"{head}Its policies and those of the others are apart by {apart}: the certificates say the same."
+        return (
+            f"{head}The policies are FURTHER APART THAN THEIR ESTIMATED ERRORS EXPLAIN: {apart}. There may be another "
+            "solution, or none of these is one; do not rely on any of them before you know."
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return all figures for people's scripts."""
+        return {
+            "seeds": [one.seed for one in self.solutions],
+            "best": self.solutions[self.best].seed,
+            "agree": self.agree,
+            "apart": self.rows(),
+            "line": self.line(),
+        }
+
+    def __str__(self) -> str:
+        """Return the finding."""
+        return self.line()
+
+
+def seeds_of(seeds: Any, first: int) -> tuple[int, ...]:
+    """Return the seeds meant by a number of them, counted from the first, or by a list.
+
+    Raises:
+        UserError: they are no seeds, or not several.
+    """
+    if isinstance(seeds, (int, np.integer)) and not isinstance(seeds, bool):
+        if not 2 <= seeds <= MOST:
+            raise UserError(f"seeds: must be between 2 and {MOST} seeds, or a list of them, not {seeds}.")
+        key_of(first)
+        return tuple(range(first, first + int(seeds)))
+    try:
+        found: tuple[Any, ...] = tuple(seeds)  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        raise UserError(f"seeds: must be a number of seeds, or a list of them, not {seeds!r}.") from None
+    for seed in found:
+        key_of(seed)
+    if not 2 <= len(set(found)) == len(found) <= MOST:
+        raise UserError(f"seeds: must be between 2 and {MOST} different seeds, not {list(found)}.")
+    return found
+
+
+def compare(solutions: Sequence[Solution], figures: Sequence[Figures]) -> Seeds:
+    """Return how far several solutions of one model are apart, in the states of a path of the best one.
+
+    Raises:
+        UserError: the numbers of every one stopped being finite.
+    """
+    whole = [i for i, one in enumerate(solutions) if one.outcome is not Outcome.DIVERGED]
+    if not whole:
+        raise UserError("seeds: the numbers of every one stopped being finite; lower the learning rate.")
+    best = min(whole, key=lambda i: np.nan_to_num(figures[i].worst, nan=np.inf))
+    path = flatten_path(solutions[best].states(STATES))
+    names = figures[best].judged or solutions[best].model.Policy._fields
+    with in_precision(solutions[best].precision):
+        all_policies = [
+            jax.tree.map(np.asarray, policies_in(one.policy_function, path)) if i in whole else None
+            for i, one in enumerate(solutions)
+        ]
+    gaps = {}
+    for name in names:
+        own = getattr(all_policies[best], name).astype(float)
+        size = np.abs(own).mean() or 1.0
+        rows = []
+        for policies in all_policies:
+            gap = np.full(1, np.nan) if policies is None else np.abs(getattr(policies, name) - own) / size
+            rows.append((gap.mean(), np.percentile(gap, 99.9), gap.max()))
+        gaps[name] = np.asarray(rows)
+    return Seeds(solutions, figures, best, gaps)
+
+
+def solve_all(seeds: Sequence[int], solve: Callable[[int], Solution]) -> Seeds:
+    """Solve from each seed, certify, compare."""
+    solutions, figures = [], []
+    for seed in seeds:
+        solution = solve(seed)
+        accuracy = solution.accuracy()
+        policy = None if accuracy.policy is None else accuracy.policy.record()
+        solutions.append(solution)
+        figures.append(Figures(accuracy.summary(), policy))
+    return compare(solutions, figures)
