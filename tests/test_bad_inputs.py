@@ -45,6 +45,7 @@ FLAGS = [
     *(f"solve brock-mirman --{name} {value}" for name in REALS for value in ("nan", "inf", "-1", "much")),
     *(f"solve brock-mirman --depth {value}" for value in ("-1", "0.5", "100000", "deep")),
     *(f"solve brock-mirman --seed {value}" for value in ("-1", "1.5", "nan", 2**32, "lucky")),
+    *(f"solve brock-mirman --seeds {value}" for value in ("0", "1", "101", "1.5", "nan")),
     *(f"solve brock-mirman --{name} {value}" for name in ("discount", "capital-share") for value in ("nan", "x")),
     *(f"solve olg --generations {value}" for value in ("1", "0", "-60", "6.5", 10**9, "sixty")),
     *(f"solve olg --borrowing-limit {value}" for value in ("0.5", "nan", "-inf", "low")),

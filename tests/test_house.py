@@ -48,6 +48,7 @@ ALLOWED = {
         "reinforcement",
         "data",
     },
+    "seed_runs": {"errors", "learn", "equilibrium", "economies", "report", "runs"},
     "agent_runs": {"errors", "agents", "learn", "economies", "reinforcement", "report", "runs", "labs"},
     "launch": {"errors", "learn"},
     "commands": {
@@ -61,6 +62,7 @@ ALLOWED = {
         "runs",
         "labs",
         "agent_runs",
+        "seed_runs",
     },
     "cli": {
         "errors",
@@ -73,6 +75,7 @@ ALLOWED = {
         "runs",
         "labs",
         "agent_runs",
+        "seed_runs",
         "commands",
     },
     "__main__": {"cli"},

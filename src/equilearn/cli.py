@@ -112,7 +112,7 @@ def _resume(arguments: list[str]) -> int:
     folder, flags = target_of("resume", arguments, "the run's folder DIR")
     advise(Path(folder))
     parsed = parsed_as(ResumeFlags, "resume DIR", [folder] if folder.startswith("-") else flags)
-    from equilearn import agent_runs, labs
+    from equilearn import agent_runs, labs, seed_runs
     from equilearn.learn.devices import alone
     from equilearn.runs import resume
 
@@ -129,7 +129,12 @@ def _resume(arguments: list[str]) -> int:
     advise(Path(folder), parsed.model)
     if training:
         return say(agent_runs.resume(Path(folder), training, parsed.model), Path(folder))
-    solution, result = resume(Path(folder), parsed.model, changes)
+    if (seeds := seed_runs.count(Path(folder))) > 1:
+        if changes:
+            raise UserError(f"{folder}: is of {seeds} seeds; go on with other settings in the folder of each seed.")
+        solution, result = seed_runs.resume(Path(folder), parsed.model)
+    else:
+        solution, result = resume(Path(folder), parsed.model, changes)
     return report(solution, result, Path(folder))
 
 

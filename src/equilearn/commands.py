@@ -15,6 +15,7 @@ HELP = {
     "says otherwise, and a quarter of the recommended episodes is the budget.",
     "uncertain": "Parameters that become states, each with its range: NAME=LOW:HIGH.",
     "seed": "Seed of all randomness.",
+    "seeds": "Solve from so many seeds, from --seed on: the best, and how far the others are from it.",
     "out": "Run folder.",
     "on_host": "Step Gymnasium's own environment, even where there is a twin of pure functions.",
 }
@@ -49,6 +50,7 @@ def solve(arguments: list[str]) -> int:
             ("uncertain", Annotated[tuple[str, ...], tyro.conf.arg(help=HELP["uncertain"])], ()),
             ("continue_from", Annotated[Path | None, tyro.conf.arg(help=HELP["continue_from"])], None),
             ("seed", Annotated[int, tyro.conf.arg(help=HELP["seed"])], 0),
+            ("seeds", Annotated[int | None, tyro.conf.arg(help=HELP["seeds"])], None),
             ("out", Annotated[Path | None, tyro.conf.arg(help=HELP["out"])], None),
         ]
         command = dataclasses.make_dataclass("Solve", fields)
@@ -62,16 +64,21 @@ def solve(arguments: list[str]) -> int:
         parsed = parse(model, start)
     parsed = parse(parsed.model, start)  # again: the settings a model recommends may depend on its parameters
     model = Uncertain(parsed.model, ranges(parsed.uncertain)) if parsed.uncertain else parsed.model
+    from equilearn import runs, seed_runs
+    from equilearn.equilibrium.seeds import seeds_of
     from equilearn.learn.devices import alone, is_first
-    from equilearn.runs import begin
 
+    seeds = None if parsed.seeds is None else seeds_of(parsed.seeds, parsed.seed)
     if parsed.out is None and not alone():
         raise UserError("solve: several processes need --out DIR, the same folder for all.")
     folder = parsed.out or _new_folder(target)
     advise(folder, target if ":" in target else None)
     if is_first():
         print(f"Solving {target}; everything goes to {folder}", flush=True)
-    solution, result = begin(target, model, parsed.settings, parsed.seed, folder, start=start)
+    if seeds:
+        solution, result = seed_runs.begin(target, model, parsed.settings, seeds, folder, start=start)
+    else:
+        solution, result = runs.begin(target, model, parsed.settings, parsed.seed, folder, start=start)
     return report(solution, result, folder)
 
 

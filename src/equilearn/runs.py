@@ -66,19 +66,28 @@ def begin(
         UserError: the folder holds a run already, or cannot be written.
     """
     refuse_taken(folder)
-    _, model_stored = check_solvable(model, settings, seed)
-    problem = target if target in ECONOMIES else target.rpartition(":")[2]
-    stored = {"problem": problem, "model": model_stored, "settings": encode(settings), "seed": seed}
-    if start is not None:
-        started(model, settings, fresh_policy(model, settings, key=jax.random.key(0)), start)
+    stored = stored_form(target, model, settings, seed, start)
     with _writing(folder):
         if is_first():
             refuse_taken(folder)
-            if start is not None:
-                start.save(folder / START)
-            _write_settings(folder, stored)
+            write_settings(folder, stored, start)
         solution = solve(model, seed=seed, settings=settings, start=start, folder=folder, resume=True, live=live)
-        return finish(problem, solution, folder)
+        return finish(stored["problem"], solution, folder)
+
+
+def stored_form(
+    target: str, model: Model, settings: SolveSettings, seed: int, start: Solution | None = None
+) -> dict[str, Any]:
+    """Return what `settings.json` will hold.
+
+    Raises:
+        UserError: the model cannot be solved or stored, or the solution to start from does not fit.
+    """
+    _, model_stored = check_solvable(model, settings, seed)
+    if start is not None:
+        started(model, settings, fresh_policy(model, settings, key=jax.random.key(0)), start)
+    problem = target if target in ECONOMIES else target.rpartition(":")[2]
+    return {"problem": problem, "model": model_stored, "settings": encode(settings), "seed": seed}
 
 
 def refuse_taken(folder: Path) -> None:
@@ -95,8 +104,13 @@ def refuse_taken(folder: Path) -> None:
         raise UserError(f"{folder}: holds a run already; `equilearn resume {folder}`, or choose another --out.")
 
 
-def _write_settings(folder: Path, stored: dict[str, Any]) -> None:
-    """Write `settings.json`; it keeps infinite bounds of targets, which Python reads again."""
+def write_settings(folder: Path, stored: dict[str, Any], start: Solution | None = None) -> None:
+    """Write `settings.json`, and before it the solution to start from.
+
+    The file keeps infinite bounds of targets, which Python reads again.
+    """
+    if start is not None:
+        start.save(folder / START)
     write_atomically(folder / SETTINGS, (json.dumps(stored, indent=2) + "\n").encode())
 
 
@@ -143,6 +157,29 @@ def resume(
             and not given.
     """
     stored = read_settings(folder)
+    model, settings, before = decoded(folder, stored, target)
+    changes = {name: value for name, value in (changes or {}).items() if getattr(settings, name) != value}
+    with _writing(folder):
+        if changes:
+            before |= {name: [*before.get(name, []), encode(getattr(settings, name))] for name in changes}
+            settings = dataclasses.replace(settings, **changes)
+            if is_first():
+                write_settings(folder, {**stored, "settings": encode(settings), "changed": before})
+        start = start_of(folder, type(model))
+        solution = solve(
+            model, seed=stored["seed"], settings=settings, start=start, folder=folder, resume=before, live=live
+        )
+        return finish(stored["problem"], solution, folder)
+
+
+def decoded(
+    folder: Path, stored: dict[str, Any], target: str | None
+) -> tuple[Model, SolveSettings, dict[str, list[Any]]]:
+    """Return model, settings and what was changed on the way, from what a folder's `settings.json` holds.
+
+    Raises:
+        UserError: the file is damaged; the model is not part of this package and not given.
+    """
     if target is None and stored["problem"] not in ECONOMIES:
         raise UserError(
             f"{folder}: is a run of {stored['problem']}, which is not part of this package; "
@@ -153,21 +190,14 @@ def resume(
         model, settings = decode_model(stored["model"], kind), decode(stored["settings"])
         if not isinstance(settings, SolveSettings):
             raise UserError("is damaged: it holds no settings.")
-        before = {str(name): list(values) for name, values in stored.get("changed", {}).items()}
+        return model, settings, {str(name): list(values) for name, values in stored.get("changed", {}).items()}
     except (UserError, AttributeError, TypeError) as error:
         raise UserError(f"{folder / SETTINGS}: {error}") from None
-    changes = {name: value for name, value in (changes or {}).items() if getattr(settings, name) != value}
-    with _writing(folder):
-        if changes:
-            before |= {name: [*before.get(name, []), encode(getattr(settings, name))] for name in changes}
-            settings = dataclasses.replace(settings, **changes)
-            if is_first():
-                _write_settings(folder, {**stored, "settings": encode(settings), "changed": before})
-        start = load_solution(folder / START, kind) if (folder / START).exists() else None
-        solution = solve(
-            model, seed=stored["seed"], settings=settings, start=start, folder=folder, resume=before, live=live
-        )
-        return finish(stored["problem"], solution, folder)
+
+
+def start_of(folder: Path, kind: type[Model]) -> Solution | None:
+    """Return the solution that a folder's learning starts from, where it has one."""
+    return load_solution(folder / START, kind) if (folder / START).exists() else None
 
 
 def finish(problem: str, solution: Solution, folder: Path) -> tuple[Solution, dict[str, Any]]:
@@ -215,6 +245,8 @@ def open_run(path: Path, target: str | None = None) -> Solution:
     solution = load(path, find(target) if target else None)
     if path.is_dir() and (path / SETTINGS).exists():
         stored = read_settings(path)
+        if "seeds" in stored:  # the best of several
+            stored["seed"] = solution.seed
         header = {n: v for n, v in solution.header().items() if n in PARTS}
         if found := difference(stored, header | {n: v for n, v in stored.items() if n not in header}):
             raise UserError(f"{path / SETTINGS}: is not of this solution: {found}; put it back as it was.")

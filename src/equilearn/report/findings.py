@@ -130,11 +130,12 @@ def write_findings(folder: Path, title: str, findings: Findings, details: dict[s
         findings: what it found.
         details: settings and versions, shown at the page's end and kept in `result.json`.
     """
-    try:
-        (folder / "figures").mkdir(exist_ok=True)
-    except OSError as error:
-        raise refuse(folder, error) from None
     parts = findings.drawn()
+    if any(kind in ("figure", "animation") for kind, *_ in parts):
+        try:
+            (folder / "figures").mkdir(exist_ok=True)
+        except OSError as error:
+            raise refuse(folder, error) from None
     for kind, caption, content in parts:
         if kind in ("figure", "animation"):
             name = re.sub(r"[^a-z0-9]+", "-", caption.split(":")[0].lower()).strip("-")

@@ -1,0 +1,146 @@
+"""Run folders of several seeds: a run folder for each, and what they say together.
+
+DIR/settings.json     as of one run, with the number of `seeds` from the first one on; written first
+DIR/seed-0/ ...       the run folders of the seeds, each with everything of its own
+DIR/start.npz         the solution that all start from, where one was given
+DIR/solution.npz      the best of their solutions
+DIR/result.json       that of the best, and under `seeds` how far the others are from it
+DIR/report.html       one page that compares them and leads to the reports of each
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from equilearn import runs
+from equilearn.equilibrium import Model, Solution, SolveSettings
+from equilearn.equilibrium.seeds import Figures, Seeds, compare, seeds_of
+from equilearn.errors import UserError
+from equilearn.learn.devices import alone
+from equilearn.learn.files import writing
+from equilearn.report import Findings, write_findings
+from equilearn.runs import RESULT, SETTINGS
+
+
+def begin(
+    target: str,
+    model: Model,
+    settings: SolveSettings,
+    seeds: tuple[int, ...],
+    folder: Path,
+    *,
+    start: Solution | None = None,
+    live: bool = True,
+) -> tuple[Solution, dict[str, Any]]:
+    """Solve a model from several seeds, one after another in the same compiled program, in a new run folder.
+
+    Raises:
+        UserError: there are several processes; the folder holds a run already, or cannot be written.
+    """
+    if not alone():
+        raise UserError("--seeds: several seeds are solved in one process; start a command for each seed.")
+    runs.refuse_taken(folder)
+    stored = runs.stored_form(target, model, settings, seeds[0], start) | {"seeds": len(seeds)}
+    with writing(folder):
+        runs.refuse_taken(folder)
+        runs.write_settings(folder, stored, start)
+        pairs = [runs.begin(target, model, settings, one, own(folder, one), start=start, live=live) for one in seeds]
+        return _finish(folder, pairs)
+
+
+def resume(folder: Path, target: str | None = None, *, live: bool = True) -> tuple[Solution, dict[str, Any]]:
+    """Go on with the seed that was interrupted, and with those after it.
+
+    Raises:
+        UserError: as `equilearn.runs.resume`; or the first seed was never begun, and the model is not known.
+    """
+    stored = runs.read_settings(folder)
+    with writing(folder):
+        pairs = []
+        for one in _seeds(folder, stored):
+            inside = own(folder, one)
+            if (inside / RESULT).exists():
+                pairs.append((runs.open_run(inside, target), _read(inside / RESULT)))
+            elif (inside / SETTINGS).exists():
+                pairs.append(runs.resume(inside, target, live=live))
+            else:
+                model, settings, _ = runs.decoded(folder, stored, target)
+                start = runs.start_of(folder, type(model))
+                name = target or stored["problem"]
+                pairs.append(runs.begin(name, model, settings, one, inside, start=start, live=live))
+        return _finish(folder, pairs)
+
+
+def count(folder: Path) -> int:
+    """Return of how many seeds a folder is; one where it is of one run, or of something else."""
+    try:
+        content = json.loads((folder / SETTINGS).read_text())
+        return int(content["seeds"])
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return 1
+
+
+def own(folder: Path, seed: int) -> Path:
+    """Return the run folder of one seed."""
+    return folder / f"seed-{seed}"
+
+
+def _seeds(folder: Path, stored: dict[str, Any]) -> tuple[int, ...]:
+    try:
+        return seeds_of(stored["seeds"], stored["seed"])
+    except UserError as error:
+        raise UserError(f"{folder / SETTINGS}: is damaged ({error}).") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); delete it and resume: it is made again.") from None
+
+
+def _finish(folder: Path, pairs: list[tuple[Solution, dict[str, Any]]]) -> tuple[Solution, dict[str, Any]]:
+    """Compare the seeds; write the best and what they say together."""
+    solutions, results = [one for one, _ in pairs], [result for _, result in pairs]
+    try:
+        seeds = compare(solutions, [Figures(one["accuracy"], one["policy_errors"]) for one in results])
+    except UserError:  # every one diverged: the last one's message says so
+        return pairs[-1]
+    best, result = pairs[seeds.best]
+    result = result | {"seeds": seeds.record(), "settings": runs.read_settings(folder)}
+    result["notes"] = [*result["notes"], seeds.line()]
+    if seeds.agree is False and result["verdict"]["accurate"]:
+        words = "Not a solution to rely on: seeds disagree by more than their certificates explain."
+        result["verdict"] = result["verdict"] | {"accurate": False, "words": words}
+    best.save(folder / "solution.npz")
+    details = {"settings": result["settings"], "versions": result["versions"]}
+    findings = _page(seeds, results)
+    findings.result = result
+    write_findings(folder, f"{best.model.name}: {len(pairs)} seeds", findings, details)
+    return replace(best, seeds=seeds), result
+
+
+def _page(seeds: Seeds, results: list[dict[str, Any]]) -> Findings:
+    """Return the page that compares the seeds."""
+    findings = Findings(seeds.line())
+    rows = []
+    for i, (solution, figures, result) in enumerate(zip(seeds.solutions, seeds.figures, results, strict=True)):
+        euler = max((row["mean"] for row in figures.euler.values()), default=math.nan)
+        policy = max((mean for mean, _ in figures.judged.values()), default=math.nan)
+        rate = math.nan if figures.policy is None else figures.policy["rate"]
+        name = f"{solution.seed}{' (best)' if i == seeds.best else ''}"
+        rows.append([name, euler, policy, rate, solution.episodes, solution.seconds, result["verdict"]["words"]])
+    columns = ["seed", "mean equilibrium error", "mean policy error", "rate", "episodes", "seconds", "verdict"]
+    findings.table("Every seed; its report is in its own folder.", columns, rows)
+    apart = [[name, *row.values()] for name, row in seeds.rows().items()]
+    columns = ["policy", "mean", "99.9 %", "largest", "error of the best", "error of the other", "explained"]
+    caption = (
+        "How far the seed that disagrees most is from the best, relative to the mean of each policy, on a path of the "
+        "best; beside it their estimated errors, and the distance that these explain, two standard errors included."
+    )
+    findings.table(caption, columns, apart)
+    return findings

@@ -1,0 +1,89 @@
+"""Several seeds: the best of them, how far they are apart, and folders that go on."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import equinox as eqx
+import numpy as np
+import pytest
+
+from equilearn import cli, load, solve
+from equilearn.economies.brock_mirman import BrockMirman
+from equilearn.equilibrium.problem import flatten_path
+from equilearn.equilibrium.seeds import compare
+from equilearn.errors import UserError
+
+FLAGS = ["solve", "brock-mirman", "--episodes", "60", "--seed", "4", "--seeds", "2"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A finished run of seeds 4 and 5."""
+    folder = tmp_path_factory.mktemp("seeds") / "run"
+    assert cli.run([*FLAGS, "--out", str(folder)]) in (0, 1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def several():
+    """The same from Python."""
+    model = BrockMirman()
+    return solve(model, seed=4, seeds=2, settings=replace(model.settings(), episodes=60), live=False)
+
+
+@pytest.mark.slow
+def test_a_folder_holds_every_seed_and_the_best_of_them(folder, several):
+    result = json.loads((folder / "result.json").read_text())
+    assert result["seeds"]["seeds"] == [4, 5] and result["seeds"]["best"] == several.seed
+    assert result["seeds"]["agree"] is True and result["seeds"]["line"] in result["notes"]
+    best = load(folder)
+    assert best.seed == several.seed
+    states = flatten_path(best.states(50))
+    np.testing.assert_array_equal(best.policy(states).savings_rate, several.policy(states).savings_rate)
+    for seed in (4, 5):
+        one = json.loads((folder / f"seed-{seed}" / "result.json").read_text())
+        assert one["settings"]["seed"] == seed
+    assert "explained" in (folder / "report.html").read_text()
+    assert cli.run(["evaluate", str(folder), "--periods", "50"]) == 0
+
+
+@pytest.mark.slow
+def test_interrupted_after_the_first_seed_it_goes_on_to_the_same_end(folder, tmp_path, capsys):
+    killed = tmp_path / "run"
+    shutil.copytree(folder, killed)
+    shutil.rmtree(killed / "seed-5")
+    for name in ("solution.npz", "result.json", "report.html"):
+        (killed / name).unlink()
+    assert cli.run(["evaluate", str(killed)]) == 2 and "has no solution yet" in capsys.readouterr().err
+    assert cli.run(["resume", str(killed)]) in (0, 1)
+    for inside in (".", "seed-5"):
+        with np.load(folder / inside / "solution.npz") as a, np.load(killed / inside / "solution.npz") as b:
+            assert all(a[key].tobytes() == b[key].tobytes() for key in a.files if key != "header")
+    apart = [json.loads((one / "result.json").read_text())["seeds"]["apart"] for one in (folder, killed)]
+    assert apart[0] == apart[1]
+    assert cli.run(["resume", str(killed), "--episodes", "90"]) == 2
+    assert "go on with other settings in the folder of each seed" in capsys.readouterr().err
+    assert cli.run([*FLAGS, "--out", str(killed)]) == 2 and "holds a run already" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_policies_further_apart_than_their_estimates_explain_are_named(several):
+    seeds = several.seeds
+    assert seeds.agree and "say the same" in str(seeds)
+    row = seeds.rows()["savings_rate"]
+    assert 0 < row["mean"] <= row["explained"] and row["mean"] <= row["99.9"] <= row["max"]
+    best = seeds.solutions[seeds.best]
+    moved = eqx.tree_at(lambda f: f.network.biases[-1], best.policy_function, replace_fn=lambda b: b + 0.05)
+    other = replace(best, policy_function=moved, seed=9)
+    found = compare([best, other], [seeds.figures[seeds.best]] * 2)
+    assert found.agree is False and "FURTHER APART" in found.line()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [(1, "between 2 and 100 seeds"), ((3, 3), "different seeds"), ((0, -1), "seed")],
+)
+def test_wrong_seeds_are_refused(seeds, said):
+    with pytest.raises(UserError, match=said):
+        solve(BrockMirman(), seeds=seeds)  # pyright: ignore[reportArgumentType]
