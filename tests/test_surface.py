@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import equilearn as eq
-from equilearn import cli
+from equilearn import cli, economies
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 COMMAND = [sys.executable, "-m", "equilearn"]
@@ -34,6 +34,14 @@ def run(tmp_path_factory):
     flags = ["--generations", "6", "--borrowing-limit", "-0.1", "--seed", "3", "--out", str(folder)]
     assert cli.run(["solve", "olg", *flags, *QUICK]) == 0
     return folder
+
+
+def test_every_economy_is_imported_by_its_class():
+    for place in economies.ECONOMIES.values():
+        name = place.partition(":")[2]
+        assert name in economies.__all__ and getattr(economies, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'Olg'"):
+        economies.Olg  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_a_run_folder_holds_what_it_should(run):

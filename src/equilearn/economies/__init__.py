@@ -1,5 +1,7 @@
 """Economies, one file each, and how they are found by name.
 
+    from equilearn.economies import OLG, Growth
+
 Listing them imports none of them: a name is enough to find the file, whose text holds the description.
 """
 
@@ -39,6 +41,42 @@ ECONOMIES = {
     "climate-stochastic": "climate:StochasticClimate",
 }
 """Name -> file of this folder and class in it."""
+
+
+if TYPE_CHECKING:
+    from equilearn.economies.analytic_olg import AnalyticOLG
+    from equilearn.economies.bond import BondOLG
+    from equilearn.economies.brock_mirman import BrockMirman
+    from equilearn.economies.climate import Climate, StochasticClimate
+    from equilearn.economies.continuum import Continuum
+    from equilearn.economies.growth import Growth
+    from equilearn.economies.irbc import IRBC, IrreversibleIRBC
+    from equilearn.economies.olg import OLG
+
+__all__ = [
+    "ECONOMIES",
+    "IRBC",
+    "OLG",
+    "AnalyticOLG",
+    "BondOLG",
+    "BrockMirman",
+    "Climate",
+    "Continuum",
+    "Growth",
+    "IrreversibleIRBC",
+    "StochasticClimate",
+    "descriptions",
+    "find",
+    "import_file",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for target, place in ECONOMIES.items():
+        if place.partition(":")[2] == name:
+            return find(target)
+    raise AttributeError(f"module 'equilearn.economies' has no attribute {name!r}")
 
 
 def descriptions() -> dict[str, str]:
