@@ -109,7 +109,9 @@ class InARow:
         won = jnp.any(jnp.asarray(self.lines) @ mine.astype(jnp.float32) == self.line)
         over = board.over
         return Board(
-            jnp.where(over, board.mine, board.theirs), jnp.where(over, board.theirs, mine), jnp.where(over, board.lost, won)
+            jnp.where(over, board.mine, board.theirs),
+            jnp.where(over, board.theirs, mine),
+            jnp.where(over, board.lost, won),
         )
 
     def planes(self, board: Board) -> Bool[Array, "rows columns 2"]:
@@ -166,5 +168,3 @@ def draw(axis: Any, game: InARow, board: Board, numbers: np.ndarray | None = Non
     axis.set(xlim=(-0.6, game.columns - 0.4), ylim=(game.rows - 0.4, -0.6), aspect="equal", xticks=[], yticks=[])
     axis.grid(False)
     axis.spines[:].set_visible(False)
-
-

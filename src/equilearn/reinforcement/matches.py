@@ -8,6 +8,7 @@ Legend: B boards side by side, A actions.
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import equinox as eqx
@@ -16,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from equilearn.reinforcement.acting import beside
 from equilearn.reinforcement.boards import Board, InARow
 
 
@@ -51,6 +53,10 @@ class ByTable(Player):
         return jnp.argmax(jnp.where(noted, jax.random.uniform(key, noted.shape), -1.0), axis=1)
 
 
+Games = tuple[Board, Array, Array, Array]
+"""Boards under way, outcomes, moves, and how often the player has moved."""
+
+
 class Result(NamedTuple):
     """How the games of a match ended for the player it is about: 1 won, 0 drawn, -1 lost."""
 
@@ -58,6 +64,8 @@ class Result(NamedTuple):
     """Games in which that player began."""
     second: Int[Array, " n"]
     """Games in which the other did."""
+    moves: Int[Array, "2 n C"]
+    """Actions of both players in turn, in the games of `first` and of `second`; -1 after the end."""
 
 
 def empty(game: InARow, boards: int) -> Board:
@@ -65,39 +73,50 @@ def empty(game: InARow, boards: int) -> Board:
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (boards, *leaf.shape)), game.start())
 
 
-def outcomes(first: Player, second: Player, games: int, *, key: PRNGKeyArray) -> Int[Array, " games"]:
-    """Play games to the end; return 1 where the first player won, -1 where the second did, 0 where neither."""
-    game = first.game
-    play = jax.vmap(game.play)
-
-    def both(carry: tuple[Board, Array, Array]) -> tuple[Board, Array, Array]:
-        boards, outcome, turn = carry
-        keys = jax.random.split(jax.random.fold_in(key, turn))
-        for player, sign, one in ((first, 1, keys[0]), (second, -1, keys[1])):
-            before = boards.over
-            boards = play(boards, player(boards, key=one))
-            outcome = jnp.where(boards.lost & ~before, sign, outcome)
-        return boards, outcome, turn + 1
-
-    begin = empty(game, games), jnp.zeros(games, int), jnp.zeros((), int)
-    return jax.lax.while_loop(lambda carry: ~jnp.all(carry[0].over), both, begin)[1]
-
-
 @eqx.filter_jit
-def match(player: Player, opponent: Player, games: int, *, key: PRNGKeyArray) -> Result:
-    """Let two players meet, each of whom begins in half of the games."""
-    keys = jax.random.split(key)
+def matches(player: Player, opponents: Mapping[str, Player], games: int, *, key: PRNGKeyArray) -> dict[str, Result]:
+    """Let a player meet each of several opponents, and begin in half of the games.
+
+    All games go on at once: the player moves on all boards, then every opponent on its own; where an opponent begins,
+    the player's first move is left out.
+    """
+    game, play = player.game, jax.vmap(player.game.play)
     half = max(1, games // 2)
-    begins = outcomes(player, opponent, half, key=keys[0])
-    return Result(begins, -outcomes(opponent, player, half, key=keys[1]))
+    begins = jnp.tile(jnp.arange(2 * half) < half, len(opponents))
+
+    def moved(carry: Games, action: Array, sign: int, may: Array) -> Games:
+        boards, outcome, moves, turn = carry
+        may = may & ~boards.over
+        after = play(boards, action)
+        number = jnp.sum(boards.mine | boards.theirs, axis=1)
+        moves = moves.at[jnp.arange(may.size), number].set(jnp.where(may, action, -1), mode="drop")
+        boards = jax.tree.map(lambda old, new: jnp.where(beside(may, old), new, old), boards, after)
+        return boards, jnp.where(after.lost & may, sign, outcome), moves, turn
+
+    def both(carry: Games) -> Games:
+        turn = carry[-1]
+        one_key, *keys = jax.random.split(jax.random.fold_in(key, turn), 1 + len(opponents))
+        carry = moved(carry, player(carry[0], key=one_key), 1, begins | (turn > 0))
+        theirs = [
+            opponent(jax.tree.map(lambda leaf, i=i: leaf[2 * half * i : 2 * half * (i + 1)], carry[0]), key=keys[i])
+            for i, opponent in enumerate(opponents.values())
+        ]
+        boards, outcome, moves, _ = moved(carry, jnp.concatenate(theirs), -1, jnp.ones_like(begins))
+        return boards, outcome, moves, turn + 1
+
+    size, zero = begins.size, jnp.zeros((), int)
+    start = empty(game, size), jnp.zeros(size, int), jnp.full((size, game.cells), -1), zero
+    _, outcome, moves, _ = jax.lax.while_loop(lambda carry: ~jnp.all(carry[0].over), both, start)
+    ended, moves = outcome.reshape(len(opponents), 2, half), moves.reshape(len(opponents), 2, half, -1)
+    return {name: Result(ended[i, 0], ended[i, 1], moves[i]) for i, name in enumerate(opponents)}
 
 
 def points(result: Result) -> Float[Array, " games"]:
     """Return what the games are worth: 1 won, 1/2 drawn, 0 lost."""
-    return (1 + jnp.concatenate(result)) / 2
+    return (1 + jnp.concatenate([result.first, result.second])) / 2
 
 
-def share(count: int, games: int) -> tuple[float, float, float]:
+def share(count: float, games: int) -> tuple[float, float, float]:
     """Return a share with its 95 % interval by Wilson (1927), which stays between 0 and 1."""
     z, p = 1.959964, count / games
     middle = (p + z**2 / (2 * games)) / (1 + z**2 / games)

@@ -1,5 +1,5 @@
-"""A network that learns a board game by playing against itself: Gumbel AlphaZero (Danihelka et al., 2022; Silver et al.,
-2018), searched by mctx.
+"""A network that learns a board game by playing against itself: Gumbel AlphaZero (Silver et al., 2018; Danihelka et
+al., 2022), searched by mctx.
 
 One network sees a board as the player to move does and gives logits of the actions, p = softmax(logits), and a value v
 in (-1, 1): what that player may expect (1 won, 0 drawn, -1 lost). A search from every position of the games under way
@@ -20,7 +20,8 @@ Legend: B boards side by side, T moves of a round, A actions, S positions in the
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,8 +37,9 @@ from equilearn.errors import UserError
 from equilearn.learn import LearnSettings, Problem, Run, Score, key_of, learn
 from equilearn.optimizers import adam
 from equilearn.parameters import fit_fields, within
+from equilearn.reinforcement.acting import beside
 from equilearn.reinforcement.boards import Board, InARow
-from equilearn.reinforcement.matches import Player, empty, match, points
+from equilearn.reinforcement.matches import AtRandom, Player, empty, matches, points
 from equilearn.reinforcement.pixels import Pixels
 
 NEVER = -1e9
@@ -75,6 +77,9 @@ class AlphaZero:
     """Filters, size and stride of the convolutions before them."""
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
+    opening: int = 6
+    """Most moves at random with which a game begins, so that positions are learnt that nobody would play to; how many
+    is drawn anew for every game, and they are not learnt from."""
     round: int = 16
     """Moves of every game in a round."""
     reuse: float = 4.0
@@ -98,6 +103,7 @@ class AlphaZero:
         within(name, "considered", self.considered, 2, MOST)
         within(name, "check_games", self.check_games, 2, MOST)
         within(name, "reuse", self.reuse, 0.01, 1000)
+        within(name, "opening", self.opening, 0, 1000)
         within(name, "weight_decay", self.weight_decay, 0, 1)
         within(name, "checkpoint_seconds", self.checkpoint_seconds, 0)
         within(name, "replay", self.replay, self.round * self.games, MOST)
@@ -140,8 +146,12 @@ def judged(game: InARow, networks: PolicyValue, boards: Board) -> tuple[Float[Ar
 
 
 class Look(NamedTuple):
-    """What a search returns."""
+    """What is seen before and after a search."""
 
+    prior: Float[Array, "B A"]
+    """p, the network's policy."""
+    first: Float[Array, " B"]
+    """v, its value."""
     action: Int[Array, " B"]
     policy: Float[Array, "B A"]
     """p', the improved policy."""
@@ -182,7 +192,7 @@ def look_ahead(
         invalid_actions=~jax.vmap(game.legal)(boards), max_num_considered_actions=considered, gumbel_scale=noise,
     )  # fmt: skip
     summary = found.search_tree.summary()
-    return Look(found.action, found.action_weights, summary.value, summary.visit_counts)
+    return Look(jax.nn.softmax(logits), value, found.action, found.action_weights, summary.value, summary.visit_counts)
 
 
 class Searched(Player):
@@ -238,7 +248,7 @@ class World(eqx.Module):
 class SelfPlay(Problem):
     """Self-play as a problem of the loop."""
 
-    opponents: dict[str, Player]
+    opponents: Mapping[str, Player]
     game: InARow = eqx.field(static=True)
     settings: AlphaZero = eqx.field(static=True)
     keeps_order = True  # samples come at random already
@@ -264,14 +274,15 @@ class SelfPlay(Problem):
     def _play(self, networks: PolicyValue, world: World, *, key: PRNGKeyArray) -> World:
         """Play T moves of every game; a game that ends begins anew."""
         game, settings = self.game, self.settings
-        begin = empty(game, settings.games)
 
-        def move(boards: Board, one_key: PRNGKeyArray) -> tuple[Board, tuple[Array, ...]]:
-            look = look_ahead(game, networks, boards, settings.simulations, settings.considered, key=one_key)
+        def move(boards: Board, one_key: PRNGKeyArray) -> tuple[Board, tuple[Positions, Array, Array]]:
+            look_key, begin_key = jax.random.split(one_key)
+            look = look_ahead(game, networks, boards, settings.simulations, settings.considered, key=look_key)
             after = jax.vmap(game.play)(boards, look.action)
             over = after.over
             seen = Positions(jax.vmap(game.planes)(boards), jax.vmap(game.legal)(boards), look.policy, look.value)
-            new = jax.tree.map(lambda a, b: jnp.where(over.reshape(-1, *[1] * (a.ndim - 1)), b, a), after, begin)
+            begun = opened(game, settings.games, settings.opening, key=begin_key)
+            new = jax.tree.map(lambda a, b: jnp.where(beside(over, a), b, a), after, begun)
             return new, (seen, after.lost, over)
 
         boards, (seen, won, over) = jax.lax.scan(move, world.boards, jax.random.split(key, settings.round))
@@ -297,11 +308,8 @@ class SelfPlay(Problem):
         """Play against every opponent, with search and without noise."""
         del world
         player = Searched(self.game, networks, self.settings.simulations, self.settings.considered)
-        keys = jax.random.split(key, len(self.opponents))
-        return {
-            name: Score(points(match(player, one, self.settings.check_games, key=one_key)))
-            for (name, one), one_key in zip(self.opponents.items(), keys, strict=True)
-        }
+        met = matches(player, self.opponents, self.settings.check_games, key=key)
+        return {name: Score(points(result)) for name, result in met.items()}
 
     def says(self, data: Positions, world: World) -> dict[str, Array]:
         """Return what ended in the round."""
@@ -325,9 +333,22 @@ class SelfPlay(Problem):
         return world
 
 
-def outcomes_of(
-    won: Bool[Array, "T B"], over: Bool[Array, "T B"], last: Float[Array, " B"]
-) -> Float[Array, "T B"]:
+def opened(game: InARow, boards: int, most: int, *, key: PRNGKeyArray) -> Board:
+    """Return boards after 0 to `most` moves at random; empty ones where the game has ended by then."""
+    count_key, play_key = jax.random.split(key)
+    count = jax.random.randint(count_key, (boards,), 0, most + 1)
+    begin, anybody = empty(game, boards), AtRandom(game)
+
+    def one(made: Board, inputs: tuple[Array, PRNGKeyArray]) -> tuple[Board, None]:
+        number, one_key = inputs
+        after = jax.vmap(game.play)(made, anybody(made, key=one_key))
+        return jax.tree.map(lambda old, new: jnp.where(beside(number < count, old), new, old), made, after), None
+
+    made, _ = jax.lax.scan(one, begin, (jnp.arange(most), jax.random.split(play_key, most)))
+    return jax.tree.map(lambda old, new: jnp.where(beside(made.over, old), new, old), made, begin)
+
+
+def outcomes_of(won: Bool[Array, "T B"], over: Bool[Array, "T B"], last: Float[Array, " B"]) -> Float[Array, "T B"]:
     """Return z of every position of a round.
 
     Args:
@@ -362,7 +383,7 @@ class Champion:
 
 
 def self_play(
-    settings: AlphaZero, game: InARow, *, opponents: dict[str, Player] | None = None, seed: int = 0,
+    settings: AlphaZero, game: InARow, *, opponents: Mapping[str, Player] | None = None, seed: int = 0,
     folder: Path | str | None = None, resume: bool = False, live: bool = True,
 ) -> Champion:  # fmt: skip
     """Learn a game by playing against oneself.
@@ -370,7 +391,8 @@ def self_play(
     Args:
         settings: how much and how.
         game: the rules.
-        opponents: by whom it is judged while it learns, by name; it learns nothing from them.
+        opponents: by whom it is judged while it learns, by name (by default at random); it
+            learns nothing from them.
         seed: of all randomness.
         folder: where checkpoints and the record go; None keeps nothing.
         resume: go on from the folder's last checkpoint, if it has one.
@@ -381,8 +403,8 @@ def self_play(
         UserError: mctx is not installed, the network does not fit the board, or the folder holds another run.
     """
     mctx()
-    opponents = opponents or {}
-    network_key, learn_key = jax.random.split(key_of(seed))
+    opponents = dict(opponents or {"random": AtRandom(game)})
+    network_key, begin_key, learn_key = jax.random.split(key_of(seed), 3)
     networks = PolicyValue(game, settings, key=network_key)
     rounds = max(1, settings.steps // (settings.round * settings.games))
     size = settings.replay
@@ -392,14 +414,14 @@ def self_play(
     )  # fmt: skip
     none = jnp.zeros((), jnp.int32)
     run = learn(
-        SelfPlay(opponents, game, settings), networks, World(empty(game, settings.games), seen, none, none, none),
+        SelfPlay(opponents, game, settings), networks, World(opened(game, settings.games, settings.opening, key=begin_key), seen, none, none, none),
         optimizer_of(settings),
         LearnSettings(
             episodes=rounds, batch_size=settings.batch, check_every=max(1, -(-rounds // settings.checks)),
             checkpoint_seconds=settings.checkpoint_seconds,
         ),
         key=learn_key, folder=None if folder is None else Path(folder), resume=resume, live=live, title="self-play",
-        identity={"settings": vars(settings), "game": vars(game), "opponents": sorted(opponents), "seed": seed},
+        identity={"settings": asdict(settings), "game": asdict(game), "opponents": sorted(opponents), "seed": seed},
     ).sound("self-play")  # fmt: skip
     return Champion(game, settings, run.state.networks, run)
 

@@ -40,7 +40,7 @@ class TreeSearch(Player):
 
     rollouts: int = eqx.field(static=True, default=100)
     """Simulations before every move."""
-    exploration: float = eqx.field(static=True, default=1.0)
+    exploration: float = eqx.field(static=True, default=0.5)
     """c."""
 
     def __call__(self, boards: Board, *, key: PRNGKeyArray) -> Int[Array, " B"]:
