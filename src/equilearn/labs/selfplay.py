@@ -16,8 +16,9 @@ from equilearn.labs import Figures, Lab, Part
 from equilearn.learn import key_of
 from equilearn.reinforcement import CONNECT_FOUR, TIC_TAC_TOE, AlphaZero, InARow, TreeSearch, self_play
 from equilearn.reinforcement.boards import FIRST, SECOND, Board, draw
+from equilearn.reinforcement.looking_ahead import look_ahead, mctx
 from equilearn.reinforcement.matches import AtRandom, ByTable, Player, Result, matches, share
-from equilearn.reinforcement.self_play import Champion, look_ahead, mctx
+from equilearn.reinforcement.self_play import Champion
 from equilearn.report import Findings
 from equilearn.report.style import COLOURS, new_figure
 from equilearn.whitebox import minimax
@@ -26,7 +27,7 @@ GAMES = {"tic-tac-toe": TIC_TAC_TOE, "connect-four": CONNECT_FOUR}
 USUAL = {
     "tic-tac-toe": AlphaZero(),
     "connect-four": AlphaZero(
-        steps=1_500_000,
+        steps=800_000,
         games=128,
         simulations=32,
         considered=7,
@@ -34,6 +35,7 @@ USUAL = {
         round=32,
         replay=60_000,
         checks=24,
+        opening=4,
     ),
 }
 POSITIONS = {
@@ -275,8 +277,8 @@ def _positions(findings: Findings, name: str, seen: Any) -> None:
             axis.set_title(f"{title}\n{who}" if row == 0 else who, fontsize=9)
             axis.set_xlabel(f"worth {seen[value][column]:+.2f} to the one to move", fontsize=8)
     findings.figure(
-        f"What it sees in four positions: probabilities of the moves in %, by the network alone (above) and after "
-        f"looking ahead (below); blue began. Worth: 1 won, -1 lost",
+        "What it sees in four positions: probabilities of the moves in %, by the network alone (above) and after "
+        "looking ahead (below); blue began. Worth: 1 won, -1 lost",
         figure,
     )
 

@@ -1,32 +1,25 @@
 """A network that learns a board game by playing against itself: Gumbel AlphaZero (Silver et al., 2018; Danihelka et
 al., 2022), searched by mctx.
 
-One network sees a board as the player to move does and gives logits of the actions, p = softmax(logits), and a value v
-in (-1, 1): what that player may expect (1 won, 0 drawn, -1 lost). A search from every position of the games under way
-looks ahead with p and v and returns an improved policy
+From every position of the games under way a search looks ahead with the network (`looking_ahead.py`): it returns an
+improved policy p' and the action to take. The network's policy p learns p', its value v how the game ended, z, seen by
+the player who was to move:
 
-    p'(a) = softmax(logits(a) + sigma(q(a))),   q(a) = v where a has not been looked at,
+    loss = -sum_a p'(a) log p(a) + (v - z)^2,   z_t = 1 or 0 where the move won or drew the game, else -z_{t+1}
 
-and the action to take. The network learns p' and how the game ended, z, seen by the player who was to move:
-
-    loss = -sum_a p'(a) log p(a) + (v - z)^2,   z_t = the outcome where the move ended the game, else -z_{t+1}
-
-Signs turn with every move, in z and in the search (a discount of -1, of 0 where the game is over). Actions that are not
-allowed have no probability in p, p' and the search. Where a round cuts a game, z goes on with the value that the search
-gave its last position; the game itself goes on in the next round.
-Legend: B boards side by side, T moves of a round, A actions, S positions in the replay, N samples.
+Where a round cuts a game, z goes on with the value that the search gave its last position; the game itself goes on in
+the next round. Positions are kept in a replay and learnt from a few times, half of the time seen in a mirror.
+Legend: B games side by side, T moves of a round, A actions, S positions in the replay, N samples.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,24 +32,10 @@ from equilearn.optimizers import adam
 from equilearn.parameters import fit_fields, within
 from equilearn.reinforcement.acting import beside
 from equilearn.reinforcement.boards import Board, InARow
+from equilearn.reinforcement.looking_ahead import Instinct, PolicyValue, Searched, look_ahead, mctx
 from equilearn.reinforcement.matches import AtRandom, Player, empty, matches, points
-from equilearn.reinforcement.pixels import Pixels
 
-NEVER = -1e9
-"""The logit of an action that is not allowed."""
 MOST = 2**31 - 1
-
-
-def mctx() -> Any:
-    """Return the library that searches.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    try:
-        return importlib.import_module("mctx")
-    except ImportError:
-        raise UserError('self-play: needs mctx; pip install "equilearn[games]".') from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,109 +94,6 @@ class AlphaZero:
     def updates(self) -> int:
         """Gradient steps of a round."""
         return max(1, round(self.reuse * self.round * self.games / self.batch))
-
-
-class PolicyValue(eqx.Module):
-    """Logits of the actions and a value, from one network."""
-
-    network: Pixels
-
-    def __init__(self, game: InARow, settings: AlphaZero, *, key: PRNGKeyArray) -> None:
-        """Draw the weights.
-
-        Raises:
-            UserError: a convolution does not fit the board.
-        """
-        space = gymnasium.spaces.Box(0, 1, (game.rows, game.columns, 2))
-        layers, hidden = settings.convolutions, settings.hidden
-        self.network = Pixels(space, game.actions + 1, layers, hidden, last=0.1, key=key)
-
-    def __call__(
-        self, planes: Bool[Array, "B rows columns 2"], legal: Bool[Array, "B A"]
-    ) -> tuple[Float[Array, "B A"], Float[Array, " B"]]:
-        """Return logits, those of actions that are not allowed at `NEVER`, and values."""
-        out = self.network(planes)
-        return jnp.where(legal, out[:, :-1], NEVER), jnp.tanh(out[:, -1])
-
-
-def judged(game: InARow, networks: PolicyValue, boards: Board) -> tuple[Float[Array, "B A"], Float[Array, " B"]]:
-    """Return logits and values of boards."""
-    return networks(jax.vmap(game.planes)(boards), jax.vmap(game.legal)(boards))
-
-
-class Look(NamedTuple):
-    """What is seen before and after a search."""
-
-    prior: Float[Array, "B A"]
-    """p, the network's policy."""
-    first: Float[Array, " B"]
-    """v, its value."""
-    action: Int[Array, " B"]
-    policy: Float[Array, "B A"]
-    """p', the improved policy."""
-    value: Float[Array, " B"]
-    """Of the positions, after looking ahead."""
-    visits: Int[Array, "B A"]
-
-
-def look_ahead(
-    game: InARow, networks: PolicyValue, boards: Board, simulations: int, considered: int, *, noise: float = 1.0,
-    key: PRNGKeyArray,
-) -> Look:  # fmt: skip
-    """Search from boards.
-
-    Args:
-        game: the rules.
-        networks: the network.
-        boards: positions.
-        simulations: positions looked at from each.
-        considered: most actions that are considered at the root.
-        noise: scale of Gumbel's noise; 0 plays the same move every time.
-        key: random key.
-    """
-    play = jax.vmap(game.play)
-
-    def step(networks: PolicyValue, _: Array, action: Array, boards: Board) -> tuple[Any, Board]:
-        after = play(boards, action)
-        logits, value = judged(game, networks, after)
-        over = after.over
-        reward = jnp.where(after.lost & ~boards.over, 1.0, 0.0)  # of the player who moves; a draw gives nothing
-        return mctx().RecurrentFnOutput(
-            reward=reward, discount=jnp.where(over, 0.0, -1.0), prior_logits=logits, value=jnp.where(over, 0.0, value)
-        ), after
-
-    logits, value = judged(game, networks, boards)
-    found = mctx().gumbel_muzero_policy(
-        networks, key, mctx().RootFnOutput(prior_logits=logits, value=value, embedding=boards), step, simulations,
-        invalid_actions=~jax.vmap(game.legal)(boards), max_num_considered_actions=considered, gumbel_scale=noise,
-    )  # fmt: skip
-    summary = found.search_tree.summary()
-    return Look(jax.nn.softmax(logits), value, found.action, found.action_weights, summary.value, summary.visit_counts)
-
-
-class Searched(Player):
-    """Plays by the network and a search without noise."""
-
-    networks: PolicyValue
-    simulations: int = eqx.field(static=True)
-    considered: int = eqx.field(static=True)
-
-    def __call__(self, boards: Board, *, key: PRNGKeyArray) -> Int[Array, " B"]:
-        """Return an action for every board."""
-        return look_ahead(
-            self.game, self.networks, boards, self.simulations, self.considered, noise=0.0, key=key
-        ).action  # fmt: skip
-
-
-class Instinct(Player):
-    """Plays by the network alone: its most probable action."""
-
-    networks: PolicyValue
-
-    def __call__(self, boards: Board, *, key: PRNGKeyArray) -> Int[Array, " B"]:
-        """Return an action for every board."""
-        del key
-        return jnp.argmax(judged(self.game, self.networks, boards)[0], axis=1)
 
 
 class Positions(NamedTuple):
@@ -405,16 +281,16 @@ def self_play(
     mctx()
     opponents = dict(opponents or {"random": AtRandom(game)})
     network_key, begin_key, learn_key = jax.random.split(key_of(seed), 3)
-    networks = PolicyValue(game, settings, key=network_key)
+    networks = PolicyValue(game, settings.convolutions, settings.hidden, key=network_key)
     rounds = max(1, settings.steps // (settings.round * settings.games))
     size = settings.replay
     seen = Positions(
         jnp.zeros((size, game.rows, game.columns, 2), bool), jnp.zeros((size, game.actions), bool),
         jnp.zeros((size, game.actions)), jnp.zeros(size),
     )  # fmt: skip
-    none = jnp.zeros((), jnp.int32)
+    none, begun = jnp.zeros((), jnp.int32), opened(game, settings.games, settings.opening, key=begin_key)
     run = learn(
-        SelfPlay(opponents, game, settings), networks, World(opened(game, settings.games, settings.opening, key=begin_key), seen, none, none, none),
+        SelfPlay(opponents, game, settings), networks, World(begun, seen, none, none, none),
         optimizer_of(settings),
         LearnSettings(
             episodes=rounds, batch_size=settings.batch, check_every=max(1, -(-rounds // settings.checks)),
