@@ -47,8 +47,7 @@ POSITIONS = {
     },
 }  # fmt: skip
 """Positions to look at: what they are, and the moves to them."""
-AGAIN = "the network, looking ahead"
-ALONE = "the network alone"
+SEARCHING, ALONE = "the network, looking ahead", "the network alone"
 
 
 class SelfPlayLab(Lab):
@@ -93,10 +92,10 @@ class SelfPlayLab(Lab):
         """Return by whom everybody is judged."""
         game = self._rules
         opponents: dict[str, Player] = {
-            "at random": AtRandom(game),
+            "chance": AtRandom(game),
             f"tree search ({self.rollouts})": TreeSearch(game, self.rollouts),
         }
-        return opponents | ({"perfect": ByTable(game, jnp.asarray(table()))} if game == TIC_TAC_TOE else {})
+        return opponents | ({"perfect play": ByTable(game, jnp.asarray(table()))} if game == TIC_TAC_TOE else {})
 
     def parts(self) -> dict[str, Part]:
         """Let the opponents meet each other, then learn."""
@@ -132,18 +131,20 @@ class SelfPlayLab(Lab):
             "rows": [{name: row[name] for name in row if name.startswith(("data/", "loss/"))} for row in rows],
             "curves": {name: [row[f"scores/{name}/mean"] for row in rows] for name in opponents},
             "seconds": rows[-1]["seconds"],
-            AGAIN: {name: _ends(one) for name, one in met.items()},
+            SEARCHING: {name: _ends(one) for name, one in met.items()},
             ALONE: {name: _ends(one) for name, one in alone.items()},
             "games": [tree.moves[side, 0] for side in range(2)],
         }
-        shown = [game.read(moves) for moves in POSITIONS[self.game].values()]
+        boards = [game.read(moves) for moves in POSITIONS[self.game].values()]
+        shown = jax.tree.map(lambda *leaves: jnp.stack(leaves), *boards)
         if game != TIC_TAC_TOE:
             return made | {"seen": _seen(champion, shown)}
         known = [one for one in minimax.positions() if minimax.moves(one)]
-        seen = _seen(champion, shown + [board_of(one) for one in known])
-        cells = {AGAIN: seen["action"], ALONE: np.argmax(seen["prior"], axis=1)}
-        made["lines"] = {name: _lines(dict(zip(known, one[len(shown) :], strict=True))) for name, one in cells.items()}
-        return made | {"seen": {name: values[: len(shown)] for name, values in seen.items()}}
+        both = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), shown, boards_of(known))
+        seen = _seen(champion, both)
+        cells = {SEARCHING: seen["action"], ALONE: np.argmax(seen["prior"], axis=1)}
+        made["lines"] = {name: _lines(dict(zip(known, one[len(boards) :], strict=True))) for name, one in cells.items()}
+        return made | {"seen": {name: values[: len(boards)] for name, values in seen.items()}}
 
     def report(self, made: Figures) -> Findings:
         """Return curve, table, positions and games."""
@@ -157,7 +158,7 @@ class SelfPlayLab(Lab):
             f"Tree search is the plain one (UCT): no network, {self.rollouts} games played at random before a move."
         )
         _curves(findings, own, settings.check_games)
-        table = {AGAIN: own[AGAIN], ALONE: own[ALONE], **others}
+        table = {SEARCHING: own[SEARCHING], ALONE: own[ALONE], **others}
         findings.table(
             f"{self.matches // 2 * 2} games, half of them begun by either side: won / drawn / lost, and points (won 1, "
             "drawn 1/2) in % with the 95 % interval (Wilson's, a little wide where games are drawn)",
@@ -182,10 +183,17 @@ class SelfPlayLab(Lab):
         return findings
 
 
-def board_of(position: str) -> Board:
-    """Return a position of the white box as a board."""
-    cells = np.array(list(position))
-    return Board(jnp.asarray(cells == "x"), jnp.asarray(cells == "o"), jnp.asarray(minimax.has_lost(position)))
+def boards_of(positions: Sequence[str]) -> Board:
+    """Return positions of the white box as boards."""
+    cells = np.array([list(one) for one in positions])
+    lost = np.array([minimax.has_lost(one) for one in positions])
+    return Board(jnp.asarray(cells == "x"), jnp.asarray(cells == "o"), jnp.asarray(lost))
+
+
+def position_of(board: Board) -> str:
+    """Return a board of tic-tac-toe as a position of the white box."""
+    stones = zip(np.asarray(board.mine), np.asarray(board.theirs), strict=True)
+    return "".join("x" if mine else "o" if theirs else "." for mine, theirs in stones)
 
 
 @functools.cache
@@ -199,7 +207,7 @@ def table() -> np.ndarray:
 
 def _lines(choice: dict[str, Any]) -> dict[str, Any]:
     """Return how all games end for who takes these cells: won, drawn, lost, by who begins and what the other may."""
-    ways = {"perfect": minimax.best_moves, "anything": minimax.moves}
+    ways = {"perfect play": minimax.best_moves, "anything": minimax.moves}
     made: dict[str, Any] = {}
     for side, begins in (("itself", True), ("opponent", False)):
         ends = {name: minimax.every_game(lambda one: int(choice[one]), way, begins) for name, way in ways.items()}
@@ -207,13 +215,12 @@ def _lines(choice: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _seen(champion: Champion, boards: Sequence[Board]) -> dict[str, Any]:
+def _seen(champion: Champion, boards: Board) -> dict[str, Any]:
     """Return what the champion sees on boards, before and after looking ahead."""
     game, settings = champion.game, champion.settings
-    batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), *boards)
     looked = jax.jit(
         lambda: look_ahead(
-            game, champion.networks, batch, settings.simulations, settings.considered, noise=0.0, key=key_of(0)
+            game, champion.networks, boards, settings.simulations, settings.considered, noise=0.0, key=key_of(0)
         )
     )()
     return {name: np.asarray(value) for name, value in looked._asdict().items()}
@@ -249,8 +256,8 @@ def _curves(findings: Findings, own: Any, games: int) -> None:
     )
     axes[0].legend(frameon=False, fontsize=8, loc="lower right")
     for colour, (name, label) in zip(COLOURS, LOSSES.items(), strict=False):
-        axes[1].semilogy(moves, [row[f"loss/{name}"] for row in own["rows"]], color=colour, label=label)
-    axes[1].set(xlabel="moves of learning, thousands", title="What is left to learn")
+        axes[1].plot(moves, [row[f"loss/{name}"] for row in own["rows"]], color=colour, label=label)
+    axes[1].set(xlabel="moves of learning, thousands", ylim=(0, None), title="What is left to learn")
     axes[1].legend(frameon=False, fontsize=8)
     findings.figure(
         f"Learning: points in {games} games against every opponent at every check, with 95 % intervals over games; and "
@@ -275,12 +282,26 @@ def _positions(findings: Findings, name: str, seen: Any) -> None:
             draw(axis, game, board)
             _chances(axis, game, board, np.array(seen[chances][column]))
             axis.set_title(f"{title}\n{who}" if row == 0 else who, fontsize=9)
+            if name == "tic-tac-toe":
+                _outline(axis, board)
             axis.set_xlabel(f"worth {seen[value][column]:+.2f} to the one to move", fontsize=8)
     findings.figure(
         "What it sees in four positions: probabilities of the moves in %, by the network alone (above) and after "
-        "looking ahead (below); blue began. Worth: 1 won, -1 lost",
+        f"looking ahead (below); blue began{'; framed: the best moves, exact' if name == 'tic-tac-toe' else ''}. "
+        "Worth: 1 won, -1 lost",
         figure,
     )
+
+
+def _outline(axis: Any, board: Board) -> None:
+    """Mark the exact best moves of tic-tac-toe."""
+    from matplotlib.patches import Rectangle
+
+    for cell in minimax.best_moves(position_of(board)):
+        row, column = divmod(cell, 3)
+        axis.add_patch(
+            Rectangle((column - 0.44, row - 0.44), 0.88, 0.88, fill=False, edgecolor=COLOURS[2], linewidth=2, zorder=3)
+        )
 
 
 def _chances(axis: Any, game: InARow, board: Board, chances: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""What a network sees on a board, and what it sees when it looks ahead: Gumbel's search (Danihelka et al., 2022) by mctx.
+"""What a network sees on a board, and what it sees when it looks ahead: the search of Danihelka et al. (2022), by mctx.
 
 The network sees a board as the player to move does and gives logits of the actions, p = softmax(logits), and a value v
 in (-1, 1): what that player may expect (1 won, 0 drawn, -1 lost). The search grows a tree from the board, one position
