@@ -98,7 +98,7 @@ def test_who_has_a_line_has_won_and_the_game_stays_as_it_is():
     [
         (lambda: CONNECT_FOUR.read("3333333"), "move 7 of '3333333', '3', is not allowed"),
         (lambda: TIC_TAC_TOE.read("0a"), "move 2 of '0a', 'a', is not allowed"),
-        (lambda: InARow(1, 3, 3), "rows must be between 2 and 20"),
+        (lambda: InARow(1, 3, 3), "rows must be at least 2"),
         (lambda: InARow(3, 3, 4), "line must be between 2 and 3"),
     ],
 )

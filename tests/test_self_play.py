@@ -53,10 +53,10 @@ def test_games_begin_with_a_few_moves_at_random():
 
 
 def test_an_untrained_network_that_looks_far_enough_ahead_plays_the_ends_of_tic_tac_toe_exactly(mctx):
-    known = [one for one in minimax.positions() if minimax.moves(one) and one.count(".") <= 5]
+    known = [one for one in minimax.positions() if minimax.moves(one) and one.count(".") <= 5][::8]
     boards = boards_of(known)
     network = untrained(TIC_TAC_TOE)
-    seen = jax.jit(lambda: look_ahead(TIC_TAC_TOE, network, boards, 200, 9, noise=0.0, key=key_of(0)))()
+    seen = jax.jit(lambda: look_ahead(TIC_TAC_TOE, network, boards, 100, 9, noise=0.0, key=key_of(0)))()
     legal = np.asarray(jax.vmap(TIC_TAC_TOE.legal)(boards))
     assert bool(legal[np.arange(len(known)), seen.action].all())
     assert not np.any(np.asarray(seen.policy)[~legal]) and not np.any(np.asarray(seen.visits)[~legal])
@@ -65,10 +65,11 @@ def test_an_untrained_network_that_looks_far_enough_ahead_plays_the_ends_of_tic_
     good = np.array([int(action) in minimax.best_moves(one) for action, one in zip(seen.action, known, strict=True)])
     assert good.mean() > 0.99
     exact = np.array([minimax.value(one) for one in known])
-    near = np.array([one.count(".") <= 2 for one in known])
-    value = np.asarray(seen.value)
-    assert np.abs(value - exact)[near].max() < 0.25
-    assert value[exact == 1].mean() > 0.7 > -0.7 > value[exact == -1].mean()
+    value, free = np.asarray(seen.value), np.array([one.count(".") for one in known])
+    forced = (free == 1) & (exact != -1)
+    assert forced.any() and np.abs(value - exact)[forced].max() < 0.02, "one move: what it comes to, and v of 0 itself"
+    means = [value[exact == one].mean() for one in (1, 0, -1)]  # over all tries, the bad ones too: below the exact ones
+    assert means[0] > 0.3 > means[1] > -0.5 > -0.6 > means[2]
 
 
 def test_what_is_learnt_from_are_the_games_that_were_played(mctx):
@@ -111,8 +112,7 @@ def test_samples_in_a_mirror_are_the_same_game(mctx):
     planes = np.asarray(data.planes)
     np.testing.assert_array_equal(data.legal, ~planes.any(axis=-1)[:, 0])
     assert not np.any(np.asarray(data.policy)[~np.asarray(data.legal)])
-    kept = {row.tobytes(): policy for row, policy in zip(np.asarray(world.replay.planes), np.asarray(world.replay.policy),
-                                                         strict=True)}  # fmt: skip
+    kept = {row.tobytes() for row in np.asarray(world.replay.planes)}
     as_they_are = [row.tobytes() in kept for row in planes]
     mirrored = [row[:, ::-1].tobytes() in kept for row in planes]
     assert np.all(np.array(as_they_are) | np.array(mirrored)) and 0.2 < np.mean(as_they_are) < 0.9
@@ -138,7 +138,7 @@ def test_interrupted_self_play_ends_bit_for_bit_where_the_whole_one_ends(mctx, t
         assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
     strip = [[{**row, "seconds": 0} for row in run.run.history] for run in (whole, again)]
     assert strip[0] == strip[1]
-    with pytest.raises(UserError, match=r"settings.* simulations is 4 there, but 5 here|simulations is 4 there"):
+    with pytest.raises(UserError, match="holds another run: simulations is 4 there, but 5 here"):
         other = AlphaZero(**{**vars(SMALL), "simulations": 5})
         self_play(other, TIC_TAC_TOE, seed=4, folder=tmp_path / "cut", resume=True, live=False)
 
@@ -168,12 +168,11 @@ def test_without_the_package_a_sentence_says_what_to_install(monkeypatch, tmp_pa
     ("wrong", "words"),
     [
         ({"steps": 0}, "steps must be at least 1"),
-        ({"simulations": 2.5}, "simulations must be a whole number"),
         ({"considered": 1}, "considered must be at least 2"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
         ({"reuse": float("nan")}, "reuse must be a number"),
-        ({"replay": 100}, "replay must be between 1,024"),
-        ({"opening": -1}, "opening must be at least 0|opening must be between 0"),
+        ({"replay": 100}, "replay must be at least 1,024"),
+        ({"opening": -1}, "opening must be at least 0"),
     ],
 )
 def test_wrong_settings_are_named(wrong, words):

@@ -89,7 +89,7 @@ class Look(NamedTuple):
     policy: Float[Array, "B A"]
     """p', the improved policy."""
     value: Float[Array, " B"]
-    """Of the positions, after looking ahead."""
+    """Mean over all that was tried from the positions, the bad moves too: rather low."""
     visits: Int[Array, "B A"]
 
 

@@ -116,7 +116,7 @@ def points(result: Result) -> Float[Array, " games"]:
     return (1 + jnp.concatenate([result.first, result.second])) / 2
 
 
-def share(count: float, games: int) -> tuple[float, float, float]:
+def share(count: int | float, games: int) -> tuple[float, float, float]:
     """Return a share with its 95 % interval by Wilson (1927), which stays between 0 and 1."""
     z, p = 1.959964, count / games
     middle = (p + z**2 / (2 * games)) / (1 + z**2 / games)

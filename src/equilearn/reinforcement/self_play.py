@@ -297,7 +297,7 @@ def self_play(
             checkpoint_seconds=settings.checkpoint_seconds,
         ),
         key=learn_key, folder=None if folder is None else Path(folder), resume=resume, live=live, title="self-play",
-        identity={"settings": asdict(settings), "game": asdict(game), "opponents": sorted(opponents), "seed": seed},
+        identity={"parameters": asdict(settings), "game": asdict(game), "opponents": sorted(opponents), "seed": seed},
     ).sound("self-play")  # fmt: skip
     return Champion(game, settings, run.state.networks, run)
 
