@@ -13,8 +13,8 @@ from equilearn.errors import UserError
 from equilearn.labs.selfplay import SelfPlayLab, boards_of
 from equilearn.learn import driver, key_of
 from equilearn.learn.driver import LAST
-from equilearn.reinforcement import CONNECT_FOUR, TIC_TAC_TOE, AlphaZero, self_play
-from equilearn.reinforcement.looking_ahead import PolicyValue, look_ahead
+from equilearn.reinforcement import CONNECT_FOUR, TIC_TAC_TOE, AlphaZero, Champion, InARow, load_champion, self_play
+from equilearn.reinforcement.looking_ahead import PolicyValue, judged, look_ahead
 from equilearn.reinforcement.matches import empty
 from equilearn.reinforcement.self_play import Positions, SelfPlay, World, opened, outcomes_of
 from equilearn.whitebox import minimax
@@ -141,6 +141,24 @@ def test_interrupted_self_play_ends_bit_for_bit_where_the_whole_one_ends(mctx, t
     with pytest.raises(UserError, match="holds another run: simulations is 4 there, but 5 here"):
         other = AlphaZero(**{**vars(SMALL), "simulations": 5})
         self_play(other, TIC_TAC_TOE, seed=4, folder=tmp_path / "cut", resume=True, live=False)
+
+
+def test_what_was_made_comes_back_from_its_file(tmp_path):
+    game = InARow(4, 5, 3, falls=True)
+    made = Champion(game, SMALL, PolicyValue(game, SMALL.convolutions, SMALL.hidden, key=key_of(7)))
+    made.save(tmp_path / "champion.npz")
+    again = load_champion(tmp_path / "champion.npz")
+    assert (again.game, again.settings) == (game, SMALL)
+    boards = opened(game, 30, 5, key=key_of(1))
+    for one, other in zip(judged(game, made.networks, boards), judged(game, again.networks, boards), strict=True):
+        np.testing.assert_array_equal(one, other)
+    actions = [champion.player(0)(boards, key=key_of(0)) for champion in (made, again)]
+    np.testing.assert_array_equal(*actions)
+    assert bool(jax.vmap(game.legal)(boards)[jnp.arange(30), actions[0]].all())
+    content = (tmp_path / "champion.npz").read_bytes()
+    (tmp_path / "cut.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match=r"cut\.npz"):
+        load_champion(tmp_path / "cut.npz")
 
 
 @pytest.mark.slow

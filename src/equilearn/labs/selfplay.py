@@ -124,6 +124,8 @@ class SelfPlayLab(Lab):
         champion = self_play(
             self._settings, game, opponents=opponents, seed=self.seed, folder=folder, resume=folder is not None
         )
+        if folder is not None:
+            champion.save(folder / "champion.npz")
         rows = champion.run.history if champion.run else []
         met, alone = self._meet(champion.player(), opponents), self._meet(champion.player(0), opponents)
         tree = met[list(opponents)[1]]

@@ -19,7 +19,7 @@ from equilearn.reinforcement.parallel_q import PQN
 from equilearn.reinforcement.proximal import PPO
 from equilearn.reinforcement.registered import AsGymnasium, register
 from equilearn.reinforcement.reinforce import Reinforce
-from equilearn.reinforcement.self_play import AlphaZero, Champion, self_play
+from equilearn.reinforcement.self_play import AlphaZero, Champion, load_champion, self_play
 from equilearn.reinforcement.steering import Steering
 from equilearn.reinforcement.tabular import Tabular
 from equilearn.reinforcement.training import Trained, load, train
@@ -59,6 +59,7 @@ __all__ = [
     "Trained",
     "TreeSearch",
     "load",
+    "load_champion",
     "policy_iteration",
     "register",
     "self_play",

@@ -28,12 +28,14 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Scalar
 
 from equilearn.errors import UserError
 from equilearn.learn import LearnSettings, Problem, Run, Score, key_of, learn
+from equilearn.learn.checkpoint import load_tree, read_header, save_tree
 from equilearn.optimizers import adam
 from equilearn.parameters import fit_fields, within
 from equilearn.reinforcement.acting import beside
 from equilearn.reinforcement.boards import Board, InARow
 from equilearn.reinforcement.looking_ahead import Instinct, PolicyValue, Searched, look_ahead, mctx
 from equilearn.reinforcement.matches import AtRandom, Player, empty, matches, points
+from equilearn.reinforcement.training import tuples
 
 MOST = 2**31 - 1
 
@@ -256,6 +258,32 @@ class Champion:
         if simulations == 0:
             return Instinct(self.game, self.networks)
         return Searched(self.game, self.networks, simulations, self.settings.considered)
+
+    def save(self, path: Path | str) -> None:
+        """Write it to one file: settings and arrays, nothing that could be run.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        about = {"kind": "champion", "settings": asdict(self.settings), "game": asdict(self.game)}
+        save_tree(Path(path), self.networks, about)
+
+
+def load_champion(path: Path | str) -> Champion:
+    """Return what self-play has made from its file.
+
+    Raises:
+        UserError: the file is none of a champion, or damaged.
+    """
+    header = read_header(Path(path))
+    try:
+        settings, game = AlphaZero(**tuples(header["settings"])), InARow(**header["game"])
+    except (KeyError, TypeError):
+        raise UserError(f"{path}: is no champion of this version's, or damaged.") from None
+    like = eqx.filter_eval_shape(
+        lambda: PolicyValue(game, settings.convolutions, settings.hidden, key=jax.random.key(0))
+    )
+    return Champion(game, settings, load_tree(Path(path), like))
 
 
 def self_play(
