@@ -68,6 +68,8 @@ def test_an_untrained_network_that_looks_far_enough_ahead_plays_the_ends_of_tic_
     value, free = np.asarray(seen.value), np.array([one.count(".") for one in known])
     forced = (free == 1) & (exact != -1)
     assert forced.any() and np.abs(value - exact)[forced].max() < 0.02, "one move: what it comes to, and v of 0 itself"
+    wins = [any(minimax.has_lost(minimax.after(one, cell)) for cell in minimax.moves(one)) for one in known]
+    assert np.sum(wins) > 20 and np.all(np.asarray(seen.taken)[wins] == 1), "a line can be made: it is seen and made"
     means = [value[exact == one].mean() for one in (1, 0, -1)]  # over all tries, the bad ones too: below the exact ones
     assert means[0] > 0.3 > means[1] > -0.5 > -0.6 > means[2]
 
@@ -164,7 +166,7 @@ def test_what_was_made_comes_back_from_its_file(tmp_path):
 @pytest.mark.slow
 def test_tic_tac_toe_is_learnt_until_no_game_is_lost(mctx, tmp_path):
     """All games against all that a perfect opponent may play; a seventh of them is lost before learning."""
-    lab = SelfPlayLab(matches=20, rollouts=10)
+    lab = SelfPlayLab(thousand_steps=50, matches=20, rollouts=10)
     findings = lab.run(tmp_path, live=False)
     lines = findings.result["lines"]["the network, looking ahead"]
     assert lines["itself"]["perfect play"][2] == lines["opponent"]["perfect play"][2] == 0

@@ -54,7 +54,7 @@ class SelfPlayLab(Lab):
     """Self-play: tic-tac-toe until it never loses, or connect four, by Gumbel AlphaZero, beside a plain tree search."""
 
     game: str = "tic-tac-toe"
-    """tic-tac-toe, or connect-four (half an hour of one core)."""
+    """tic-tac-toe, or connect-four (a quarter of an hour of one core)."""
     thousand_steps: int = 0
     """Moves of learning, in thousands; 0 takes the usual number."""
     simulations: int = 0
@@ -65,8 +65,8 @@ class SelfPlayLab(Lab):
     """Games of every match of the table."""
     seed: int = 0
 
-    seconds = 120
-    full_seconds = 1800
+    seconds = 150
+    full_seconds = 720
     full: ClassVar = {"game": "connect-four"}
     choices: ClassVar = {"game": tuple(GAMES)}
     bounds: ClassVar = {"thousand_steps": (0, 1_000_000), "simulations": (0, 10_000), "rollouts": (1, 100_000),
@@ -276,7 +276,7 @@ def _positions(findings: Findings, name: str, seen: Any) -> None:
     game, shown = GAMES[name], POSITIONS[name]
     figure, axes = new_figure(2, len(shown), height=3.3)
     figure.set_size_inches(2.7 * len(shown), 6.4)
-    rows = {"the network": ("prior", "first"), "looking ahead": ("policy", "value")}
+    rows = {"the network": ("prior", "first"), "looking ahead": ("policy", "taken")}
     for column, (title, moves) in enumerate(shown.items()):
         board = game.read(moves)
         for row, (who, (chances, value)) in enumerate(rows.items()):

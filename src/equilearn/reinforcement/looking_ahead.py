@@ -90,6 +90,8 @@ class Look(NamedTuple):
     """p', the improved policy."""
     value: Float[Array, " B"]
     """Mean over all that was tried from the positions, the bad moves too: rather low."""
+    taken: Float[Array, " B"]
+    """What the action that is taken is worth, after looking ahead."""
     visits: Int[Array, "B A"]
 
 
@@ -125,7 +127,10 @@ def look_ahead(
         invalid_actions=~jax.vmap(game.legal)(boards), max_num_considered_actions=considered, gumbel_scale=noise,
     )  # fmt: skip
     summary = found.search_tree.summary()
-    return Look(jax.nn.softmax(logits), value, found.action, found.action_weights, summary.value, summary.visit_counts)
+    taken = jnp.take_along_axis(summary.qvalues, found.action[:, None], axis=1)[:, 0]
+    return Look(
+        jax.nn.softmax(logits), value, found.action, found.action_weights, summary.value, taken, summary.visit_counts
+    )
 
 
 class Searched(Player):
