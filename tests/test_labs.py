@@ -275,7 +275,7 @@ def test_every_lab_takes_two_minutes_at_most_or_five_and_says_so(name, capsys):
     from equilearn import cli
 
     kind = find(name)
-    assert 1 <= kind.seconds <= (300 if name in ("images", "gan", "text") else 120)
+    assert 1 <= kind.seconds <= (300 if name in ("images", "gan", "text", "selfplay") else 120)
     assert bool(kind.full) == (kind.full_seconds is not None)
     assert kind.full_seconds is None or kind.full_seconds > kind.seconds
     with pytest.raises(SystemExit):

@@ -50,6 +50,7 @@ LABS = {
     "steering": "steering:SteeringLab",
     "breakout": "breakout:Breakout",
     "reward": "reward:Reward",
+    "selfplay": "selfplay:SelfPlayLab",
     "carbon-tax": "carbon_tax:CarbonTax",
     "borrowing": "borrowing:Borrowing",
 }

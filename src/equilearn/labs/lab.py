@@ -36,7 +36,7 @@ class Lab(abc.ABC):
 
     seconds: ClassVar[int]
     """What the lab takes by default, measured on one core of an AMD EPYC, compilation included; at most 120, or 300
-    where a language is learnt."""
+    where a language or a game is learnt."""
     full_seconds: ClassVar[int | None] = None
     """The same with `--full`; None where there is no longer study."""
     full: ClassVar[Mapping[str, Any]] = {}

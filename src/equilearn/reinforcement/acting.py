@@ -147,13 +147,13 @@ def _play(stage: CompiledStage, act: Act, actors: Actors, steps: int, key: PRNGK
         truncated = ~terminated & (actors.elapsed + 1 >= environment.limit)
         done = terminated | truncated
         new = jax.vmap(environment.start)(jax.random.split(start_key, games))
-        state = jax.tree.map(lambda a, b: jnp.where(_beside(done, a), b, a), state, new)
+        state = jax.tree.map(lambda a, b: jnp.where(beside(done, a), b, a), state, new)
         reward = reward.astype(jnp.float32)
         return count(actors, state, reward, done, first), Experience(seen, action, reward, after, terminated, truncated)
 
     return jax.lax.scan(one, actors, (jnp.arange(steps) == 0, jax.random.split(key, steps)))
 
 
-def _beside(flags: Bool[Array, " N"], values: Array) -> Array:
+def beside(flags: Bool[Array, " N"], values: Array) -> Array:
     """Return flags with as many axes as values."""
     return flags.reshape(flags.shape + (1,) * (values.ndim - 1))
