@@ -66,7 +66,7 @@ assert any(share)
 
 # %%
 net = MLP.fresh([2, 3, 1], output="logistic", seed=1)
-_, gradient, _ = net.gradient(x, t)
+_, gradient, *_ = net.gradient(x, t)
 h = 1e-6
 net.weights[0][1, 2] += h
 up = net.loss(x, t)
