@@ -63,6 +63,8 @@ def test_a_notebook_runs_and_its_claims_hold(path, off_screen, request):
     figures = [plt.figure(number) for number in plt.get_fignums()]
     assert figures and all(axis.has_data() for figure in figures for axis in figure.axes), names.keys()
     assert all(any(axis.get_xlabel() for axis in figure.axes) for figure in figures), "axes are labelled"
+    for figure in figures:
+        figure.canvas.draw()
 
 
 @pytest.mark.slow
