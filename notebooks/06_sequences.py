@@ -127,6 +127,7 @@ for rho in (0.7, 1.0, 1.3):
     reached[rho] = cell.error_sizes(1e-9 * noise)  # near rest, where the slope of tanh is one
     axis.semilogy(reached[rho], label=rf"simple cell, $\rho$ = {rho}")
 lstm = LSTM.fresh(2, 16, forget=5.0, seed=1)
+lstm.weights *= 0.1  # what runs through the gates can still explode; here we look at the way through the memory
 errors = np.zeros((20, 60, 16))
 errors[:, -1] = 1.0
 _, memory_errors = lstm.gradient(noise, errors)
@@ -136,7 +137,7 @@ axis.set(xlabel="steps back in time", ylabel="size of the error, last step = 1",
 axis.legend(fontsize=8)
 plt.show()
 assert reached[0.7][50] < 1e-6 and reached[1.3][50] > 1e2
-assert sizes_of_memory[50] / sizes_of_memory[0] > 0.3
+assert 0.3 < sizes_of_memory[50] / sizes_of_memory[0] < 3
 
 # %% [markdown]
 # **Exercise 1.** Leave the $\tanh$ out (a linear cell). How does the error then go with the number of steps, and what
