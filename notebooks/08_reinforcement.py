@@ -92,8 +92,8 @@ axes[2].legend()
 plt.show()
 
 # %% [markdown]
-# (The changes follow the bound while the news of the goal spreads, one cell a sweep; once it has arrived everywhere, after
-# eight sweeps, nothing is left to change: no step of this world is uncertain.)
+# (The changes follow the bound while the news of the goal spreads, one cell a sweep; once it has arrived everywhere,
+# after eight sweeps, nothing is left to change: no step of this world is uncertain.)
 #
 # **Exercise 1.** How many sweeps does the bound promise for an accuracy of $10^{-4}$, if the discount is 0.9, 0.99,
 # 0.999?
