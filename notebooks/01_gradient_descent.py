@@ -89,12 +89,51 @@ assert few <= 2 < steps
 # %%
 curvature = np.array([1.0, 30.0])
 figure, axis = plt.subplots()
+first, second = np.meshgrid(np.linspace(-2.2, 1.2, 100), np.linspace(-1.1, 1.1, 100))
+axis.contour(first, second, (first**2 + 30 * second**2) / 2, levels=np.geomspace(0.02, 20, 12), cmap="Greys", zorder=0)
 for name, rule in {"plain": Rule(0.03), "momentum": Momentum(0.03, m=0.9), "Adam": Adam(0.05)}.items():
     path = np.array(list(descend(rule, lambda x: curvature * x, [-2.0, 1.0], steps=200)))
     axis.plot(*path.T, "-", marker=".", markersize=3, label=name)
 axis.set(xlabel="$x_1$", ylabel="$x_2$")
 axis.legend()
 plt.show()
+
+# %% [markdown]
+# ## Local minima, and how many samples a step should see
+#
+# Where a descent ends depends on where it begins: on a curve with several valleys each start finds its own. And a
+# gradient need not be exact: over a mini-batch of $b$ samples its noise falls like $1/\sqrt{b}$, while its price rises
+# like $b$.
+
+# %%
+valleys = np.linspace(-4, 4, 400)
+figure, axes = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
+axes[0].plot(valleys, 0.1 * valleys**2 + np.cos(2 * valleys), color="0.5")
+reached = {}
+for begin in (-3.6, -1.2, 0.7, 3.4):
+    path = np.array(list(descend(Rule(0.1), lambda x: 0.2 * x - 2 * np.sin(2 * x), [begin], steps=100)))[:, 0]
+    reached[begin] = path[-1]
+    axes[0].plot(path, 0.1 * path**2 + np.cos(2 * path), ".-", label=f"from {begin}")
+axes[0].set(xlabel="$x$", ylabel="cost", title="Four starts")
+axes[0].legend(fontsize=8)
+assert len(set(np.round(list(reached.values()), 3))) >= 3
+
+noisy_x = np.random.default_rng(1).normal(size=1000)
+noisy_t = 3 * noisy_x + np.random.default_rng(2).normal(size=1000)
+spreads = {}
+for batch in (1, 10, 100, 1000):
+    draw, w, seen, way = np.random.default_rng(0), 0.0, 0, []
+    while seen < 10_000:
+        chosen = draw.permutation(1000)[:batch]
+        w -= 0.1 * np.mean((w * noisy_x[chosen] - noisy_t[chosen]) * noisy_x[chosen])
+        seen += batch
+        way.append((seen, abs(w - noisy_x @ noisy_t / (noisy_x @ noisy_x))))
+    spreads[batch] = np.mean([error for _, error in way[len(way) // 2 :]])
+    axes[1].loglog(*np.array(way).T, label=f"batches of {batch}", linewidth=1)
+axes[1].set(xlabel="samples looked at", ylabel="distance from least squares", ylim=(1e-4, 5), title="The same rate")
+axes[1].legend(fontsize=8)
+plt.show()
+assert spreads[100] < spreads[10] < spreads[1]
 
 # %% [markdown]
 # **Exercise 4.** Plot the cost along each path. Which rule is best after 20 steps, which after 200?

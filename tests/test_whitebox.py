@@ -219,17 +219,95 @@ def test_back_propagation_is_the_gradient(output, activation):
             a = JAX[activation](a) if layer < 2 else a
         if output == "linear":
             return jnp.mean(jnp.sum((a - t) ** 2, 1))
+        if output == "logistic squared":
+            return jnp.mean(jnp.sum((jax.nn.sigmoid(a) - t) ** 2, 1)) / 2
         if output == "logistic":
             return jnp.mean(jnp.sum(optax.sigmoid_binary_cross_entropy(a, t), 1))
         return jnp.mean(optax.softmax_cross_entropy(a, t))
 
-    value, d_weights, d_biases = net.gradient(x, t)
+    value, d_weights, d_biases, _ = net.gradient(x, t)
     reference = jax.value_and_grad(loss, argnums=(0, 1))(
         [*map(jnp.asarray, net.weights)], [*map(jnp.asarray, net.biases)]
     )
     assert value == pytest.approx(float(reference[0]), rel=1e-12)
     for ours, theirs in zip((*d_weights, *d_biases), (*reference[1][0], *reference[1][1]), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-13)
+
+
+def test_the_output_error_of_equation_4_8_is_as_on_the_slide():
+    net, x, t = MLP.fresh([2, 3, 2], output="logistic squared", seed=4), np.array([[0.3, -1.2]]), np.array([[1.0, 0.0]])
+    y = net(x)
+    delta_o = (y - t) * y * (1 - y)
+    _, a = net.forward(x)[:2]
+    _, (d_v, d_w), (_, d_b), _ = net.gradient(x, t)
+    np.testing.assert_allclose(d_b, delta_o[0], rtol=1e-14)
+    np.testing.assert_allclose(d_w, np.outer(a[1], delta_o), rtol=1e-14)
+    delta_h = a[1] * (1 - a[1]) * (delta_o @ net.weights[1].T)
+    np.testing.assert_allclose(d_v, np.outer(x, delta_h), rtol=1e-14)
+
+
+def test_back_propagation_through_normalisation_and_dropout_is_the_gradient():
+    rng = np.random.default_rng(3)
+    net = MLP.fresh([4, 6, 5, 3], activation="tanh", output="softmax", batch_norm=True, keep=0.7, seed=1)
+    x, t = rng.normal(size=(8, 4)), rng.dirichlet(np.ones(3), 8)
+    for norm in net.norms:
+        norm.gamma = rng.normal(1, 0.2, norm.gamma.shape)
+    kept = [factor for _, factor in net.forward(x, True, np.random.default_rng(7))[2]]
+    assert all(0 < (factor == 0).mean() < 1 for factor in kept), "some units are dropped, some are kept"
+
+    def loss(weights, biases, gammas):
+        a = x
+        for layer, (w, b) in enumerate(zip(weights, biases, strict=True)):
+            h = a @ w
+            if layer < 2:
+                h = gammas[layer] * (h - h.mean(0)) / jnp.sqrt(h.var(0) + net.norms[layer].eps)
+                a = jnp.tanh(h + b) * kept[layer]
+        return jnp.mean(optax.softmax_cross_entropy(h + b, t))
+
+    gammas = [norm.gamma for norm in net.norms]
+    start = [[*map(jnp.asarray, one)] for one in (net.weights, net.biases, gammas)]
+    value, gradients = jax.value_and_grad(loss, argnums=(0, 1, 2))(*start)
+    ours, *mine = net.gradient(x, t, np.random.default_rng(7))
+    assert ours == pytest.approx(float(value), rel=1e-12)
+    for one, other in zip(itertools.chain(*mine), itertools.chain(*gradients), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("rule", "theirs"),
+    [(descent.Rule(0.3), optax.sgd(0.3)), (descent.Momentum(0.1, m=0.8), optax.sgd(0.1, momentum=0.8)),
+     (descent.RMSProp(0.01), optax.rmsprop(0.01, decay=0.9, eps=1e-8, eps_in_sqrt=False)),
+     (descent.Adam(0.02), optax.adam(0.02))],
+    ids=lambda rule: type(rule).__name__,
+)  # fmt: skip
+def test_the_network_takes_every_rule(rule, theirs):
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    net = MLP.fresh([3, 4, 2], activation="tanh", seed=1)
+
+    def loss(parameters):
+        (w1, w2), (b1, b2) = parameters
+        return jnp.mean(jnp.sum((jnp.tanh(x @ w1 + b1) @ w2 + b2 - t) ** 2, 1))
+
+    parameters = jax.tree.map(jnp.asarray, (net.weights, net.biases))
+    state = theirs.init(parameters)
+    for _ in range(20):
+        update, state = theirs.update(jax.grad(loss)(parameters), state)
+        parameters = optax.apply_updates(parameters, update)
+    losses = net.train(x, t, epochs=20, rule=rule)
+    np.testing.assert_allclose(losses[-1], float(loss(parameters)), rtol=1e-6)
+    np.testing.assert_allclose(net.weights[0], parameters[0][0], rtol=1e-5, atol=1e-7)
+
+
+def test_a_normalised_network_with_dropout_learns_and_is_used_without_chance():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2)) * [1, 30]
+    t = (x[:, :1] * x[:, 1:] > 0).astype(float)
+    net = MLP.fresh([2, 16, 16, 1], activation="relu", output="logistic", batch_norm=True, keep=0.9, seed=0)
+    net.train(x, t, epochs=100, batch=50, rule=descent.Adam(0.01))
+    assert ((net(x) > 0.5) == (t > 0.5)).mean() > 0.95
+    np.testing.assert_array_equal(net(x), net(x))
+    np.testing.assert_allclose(net(x[:1]), net(x)[:1], rtol=1e-12)
 
 
 def test_the_forward_pass_is_equinoxs():
@@ -243,18 +321,18 @@ def test_the_forward_pass_is_equinoxs():
 
 def test_xor_needs_a_hidden_layer_and_mostly_finds_it():
     solved = 0
-    for seed in range(30):
+    for seed in range(10, 20):
         net = MLP.fresh([2, 2, 1], output="logistic", seed=seed)
-        net.train(X, XOR, epochs=3000, rate=1.0)
+        net.train(X, XOR, epochs=1000, rate=1.0)
         solved += np.array_equal(net(X) > 0.5, XOR > 0.5)
-    assert 15 <= solved < 30, solved
+    assert 5 <= solved < 10, solved
 
 
 def test_sequential_training_takes_one_sample_at_a_time():
     net, by_hand = (MLP.fresh([2, 3, 1], output="logistic", seed=0) for _ in range(2))
     net.train(X, OR, epochs=1, rate=0.1, momentum=0.0, batch=1, seed=5)
     for index in np.random.default_rng(5).permutation(4):
-        _, dw, db = by_hand.gradient(X[[index]], OR[[index]])
+        _, dw, db, _ = by_hand.gradient(X[[index]], OR[[index]])
         by_hand.weights = [w - 0.1 * g for w, g in zip(by_hand.weights, dw, strict=True)]
         by_hand.biases = [b - 0.1 * g for b, g in zip(by_hand.biases, db, strict=True)]
     np.testing.assert_allclose(net(X), by_hand(X), rtol=1e-12)

@@ -80,7 +80,7 @@ class Gradients(Lab):
                 [initialiser(i, o, rng) for i, o in itertools.pairwise(sizes)],
                 [np.zeros(o) for o in sizes[1:]], ACTIVATIONS[activation], "linear",
             )  # fmt: skip
-            hs, outs = net.forward(rng.normal(size=(SAMPLES, self.width)))
+            hs, outs, _ = net.forward(rng.normal(size=(SAMPLES, self.width)))
             deltas: list[float] = []
             delta = rng.normal(size=(SAMPLES, 1))  # errors of size one at the output
             for layer in reversed(range(self.depth)):

@@ -3,6 +3,7 @@
 | name | loss, mean over N samples | gradient |
 |---|---|---|
 | mean squared error | 1/N sum_n sum_k (y - t)^2 | 2 (y - t) / N |
+| half the squared error of y = sigmoid(h) | 1/(2N) sum_n sum_k (y - t)^2 | (y - t) y (1 - y) / N |
 | binary cross-entropy of logits h | 1/N sum log(1 + exp(h)) - t h | (sigmoid(h) - t) / N |
 | categorical cross-entropy of logits h | 1/N sum logsumexp(h) - t . h | (softmax(h) - t) / N |
 
@@ -25,6 +26,15 @@ Values = Float[ndarray, "N K"]
 def mean_squared_error(y: Values, t: Values) -> tuple[float, Values]:
     """Return the loss and its gradient with respect to the outputs y."""
     return float(np.sum((y - t) ** 2) / len(y)), 2 * (y - t) / len(y)
+
+
+def squared_error_of_logistic(h: Values, t: Values) -> tuple[float, Values]:
+    """Return half the squared error of logistic outputs, and its gradient with respect to h (the course's 4.8).
+
+    Where an output is far from its target and saturated, y (1 - y) is nearly zero: what is most wrong learns least.
+    """
+    y = sigmoid(h)
+    return float(np.sum((y - t) ** 2) / (2 * len(h))), (y - t) * y * (1 - y) / len(h)
 
 
 def binary_cross_entropy(h: Values, t: Values) -> tuple[float, Values]:
