@@ -17,6 +17,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from equilearn.equilibrium.accuracy import LOST
 from equilearn.equilibrium.model import Model, PolicyFunction
 from equilearn.equilibrium.shocks import entries
 from equilearn.errors import UserError
@@ -177,6 +178,13 @@ def warn_outside(policy: PolicyFunction, states: Any, what: str) -> None:
         OutsideWarning,
         stacklevel=4,
     )
+
+
+def warn_lost(what: str, outside: float, *, level: int = 4) -> None:
+    """Warn where so large a share of simulated states is far outside what was learnt, as the certificate does."""
+    if outside >= LOST:
+        said = f"{100 * outside:.3g} % of the states lie far outside what was learnt; the answers there are guesses."
+        warnings.warn(f"{what}: {said}", OutsideWarning, stacklevel=level)
 
 
 def _size(spreads: float) -> str:

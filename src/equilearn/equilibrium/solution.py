@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +16,12 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, PRNGKeyArray
 
-from equilearn.equilibrium.accuracy import LOST, Accuracy
+from equilearn.equilibrium.accuracy import Accuracy
 from equilearn.equilibrium.arguments import finite, seed_of, whole
 from equilearn.equilibrium.certificate import certify, certify_states, starts_again
 from equilearn.equilibrium.encoding import encode
 from equilearn.equilibrium.fingerprint import equations_of
-from equilearn.equilibrium.given import OutsideWarning, given, given_shocks, warn_outside
+from equilearn.equilibrium.given import given, given_shocks, warn_lost, warn_outside
 from equilearn.equilibrium.labelling import label
 from equilearn.equilibrium.model import Model, PolicyFunction
 from equilearn.equilibrium.observation import follow, observed, responses
@@ -192,10 +191,9 @@ class Solution:
         return states, axes > 0 or paths > 1
 
     def _warn_lost(self, what: str, outside: Array) -> None:
-        """Warn where simulated states are far outside what was learnt, as the certificate does."""
-        if self.episodes > 0 and (share := float(jnp.mean(outside))) >= LOST:
-            said = f"{100 * share:.3g} % of the states lie far outside what was learnt; the answers there are guesses."
-            warnings.warn(f"{what}: {said}", OutsideWarning, stacklevel=4)
+        """Warn where simulated states are far outside what was learnt, unless nothing was."""
+        if self.episodes > 0:
+            warn_lost(what, float(jnp.mean(outside)), level=5)
 
     @in_own_precision
     def follow(self, state: Any, periods: int, *, seed: int | None = None) -> xr.Dataset:
