@@ -3,6 +3,7 @@
 import concurrent.futures
 import multiprocessing
 import os
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import jax
@@ -38,21 +39,20 @@ class Broken(BrockMirman):
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     folder, executor = tmp_path_factory.mktemp("many"), Serial()
-    models = [BrockMirman(discount=0.95), BrockMirman(), Broken()]
+    models = [BrockMirman(discount=0.95), Broken()]
     table = eq.solve_many(models, seeds=(0, 1), folder=folder, settings=QUICK, executor=executor)
     return folder, models, table, executor
 
 
 def test_a_table_has_a_row_for_every_run_with_what_differs(runs):
     folder, _, table, executor = runs
-    assert executor.calls == len(table) == 6
-    assert table.index[:3].tolist() == [
-        "BrockMirman-discount=0.95-seed=0", "BrockMirman-discount=0.95-seed=1", "BrockMirman-seed=0",
-    ]  # fmt: skip
-    assert table.discount.tolist() == [0.95, 0.95, 0.99, 0.99, 0.99, 0.99] and "capital_share" not in table
-    assert table.seed.tolist() == [0, 1] * 3 and table.model.tolist() == ["BrockMirman"] * 4 + ["Broken"] * 2
-    assert (table["euler mean"][:4] > 0).all() and table["euler mean"][:4].nunique() == 4
-    assert (table.seconds[:4] > 0).all()
+    assert executor.calls == len(table) == 4
+    names = ["BrockMirman-discount=0.95-seed=0", "BrockMirman-discount=0.95-seed=1", "Broken-seed=0", "Broken-seed=1"]
+    assert table.index.tolist() == names
+    assert table.discount.tolist() == [0.95, 0.95, 0.99, 0.99] and "capital_share" not in table
+    assert table.seed.tolist() == [0, 1] * 2 and table.model.tolist() == ["BrockMirman"] * 2 + ["Broken"] * 2
+    assert (table["euler mean"][:2] > 0).all() and table["euler mean"][:2].nunique() == 2
+    assert (table.seconds[:2] > 0).all()
     alone = eq.solve(BrockMirman(discount=0.95), settings=QUICK, seed=1)
     assert table["euler mean"].iloc[1] == pytest.approx(alone.accuracy().summary()["euler"]["mean"])
     again = eq.load(table.folder.iloc[1])
@@ -76,7 +76,7 @@ def test_called_again_it_reads_what_is_finished_and_tries_again_what_failed(runs
     monkeypatch.setattr(many, "solve", lambda model, **named: tried.append(model) or 1 / 0)
     again = eq.solve_many([*models, BrockMirman(discount=0.9)], seeds=(0, 1), folder=folder, settings=QUICK)
     assert tried == [BrockMirman(discount=0.9)] * 2, "Broken fails before"
-    assert again[:4].drop(columns="message").equals(table[:4].drop(columns="message"))
+    assert again[:2].drop(columns="message").equals(table[:2].drop(columns="message"))
     assert again.message.iloc[-1] == "ZeroDivisionError: division by zero"
 
 
@@ -98,7 +98,7 @@ class Dying(Serial):
 
     def submit(self, function, *arguments):
         future: Any = concurrent.futures.Future()
-        future.set_exception(concurrent.futures.process.BrokenProcessPool("killed"))
+        future.set_exception(BrokenProcessPool("killed"))
         return future
 
 
@@ -106,11 +106,10 @@ def test_wrong_arguments_and_dying_workers(tmp_path):
     table = eq.solve_many(Saver(), folder=tmp_path, settings=QUICK, executor=Dying())
     assert table.message.iloc[0] == "the worker failed: BrokenProcessPool: killed"
     for arguments, said in (
-        ({"models": [3]}, "models: must be models"),
         ({"models": []}, "at least one model"),
         ({"models": [Saver(), Saver()]}, "two runs called Saver-seed=0"),
         ({"models": {"../up": Saver()}}, "cannot be the name of a folder"),
-        ({"models": Saver(), "seeds": [0.5]}, "seed must be a whole number"),
+        ({"models": Saver(), "seeds": [-1]}, "seed must be at least 0"),
         ({"models": Saver(), "executor": 3}, "executor: needs a method"),
     ):
         with pytest.raises(eq.UserError, match=said):
@@ -123,14 +122,14 @@ def test_names_say_what_is_not_usual_and_are_the_same_in_every_table():
 
     assert _name(Saver()) == "Saver" and _name(Saver(discount=0.9)) == "Saver-discount=0.9"
     long = _name(Saver(income=(0.5, 1.5)))
-    assert long.startswith("Saver-income=_0.5_1.5_-") and long == _name(Saver(income=(0.5, 1.5)))
+    assert long.startswith("Saver-income=") and long == _name(Saver(income=(0.5, 1.5)))
     assert long != _name(Saver(income=(0.5, 1.25)))
 
 
 @pytest.mark.slow
 def test_a_pool_of_processes_finds_the_same(runs, tmp_path, monkeypatch):
     folder, models, table, _ = runs
-    start = eq.load(folder / table.index[2])
+    start = eq.load(folder / table.index[1])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, ["src", os.environ.get("PYTHONPATH")])))
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         found = eq.solve_many(models[:1], folder=tmp_path / "a", settings=QUICK, executor=pool)
