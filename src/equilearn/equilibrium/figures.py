@@ -10,8 +10,9 @@ import xarray as xr
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from equilearn.equilibrium import Accuracy, Model
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.equilibrium.accuracy import Accuracy
+from equilearn.equilibrium.model import Model
+from equilearn.style import COLOURS, new_figure
 
 
 def training(history: list[dict[str, Any]]) -> Figure | None:
