@@ -145,7 +145,7 @@ def _check_indices(model: Model, value: Any, where: str) -> None:
             )
 
 
-def warn_outside(policy: PolicyFunction, states: Any, what: str) -> None:
+def warn_outside(policy: PolicyFunction, states: Any, what: str, *, level: int = 4) -> None:
     """Warn where states (one leading axis) are far outside what was learnt; name the fields and how far.
 
     Raises:
@@ -176,7 +176,7 @@ def warn_outside(policy: PolicyFunction, states: Any, what: str) -> None:
     warnings.warn(
         f"{what}: {which} {verb} far outside what was learnt ({worst}{far_off}); the answer there is a guess.",
         OutsideWarning,
-        stacklevel=4,
+        stacklevel=level,
     )
 
 

@@ -38,3 +38,20 @@ def label(model: Model, values: dict[str, Any], lead: tuple[str, ...]) -> xr.Dat
         periods = {np.shape(data[name][1])[data[name][0].index("period")] for name in data}
         coordinates["period"] = np.arange(periods.pop())
     return xr.Dataset(data, coords=coordinates)
+
+
+def components(one: xr.DataArray, lead: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return the components of a labelled variable by name, `consumption[21]`; without an axis of its own, it alone.
+
+    Args:
+        one: the variable.
+        lead: names of leading axes, which every component keeps in this order.
+    """
+    inner = [dim for dim in one.dims if dim not in lead]
+    values = one.transpose(*lead, *inner).values
+    if not inner:
+        return {str(one.name): values}
+    grids = np.meshgrid(*(one[d].values if d in one.coords else np.arange(one.sizes[d]) for d in inner), indexing="ij")
+    places = zip(*(grid.ravel() for grid in grids), strict=True)
+    flat = values.reshape(*values.shape[: len(lead)], -1)
+    return {f"{one.name}[{', '.join(map(str, place))}]": flat[..., i] for i, place in enumerate(places)}

@@ -19,6 +19,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from equilearn.equilibrium.arguments import finite, whole
+from equilearn.equilibrium.labelling import components
 from equilearn.errors import UserError
 
 LEADING = ("period", "path")
@@ -59,7 +60,7 @@ def moments(
     lags = whole("lags", lags, 0)
     if simulation.sizes["period"] < max(4, lags + 2):
         raise UserError(f"moments: {simulation.sizes['period']} periods are too few; simulate more.")
-    rows = {label: values for name in names for label, values in _columns(simulation, name)}
+    rows = {label: values for name in names for label, values in _columns(simulation, name).items()}
     table = pd.DataFrame({"mean": {label: float(values.mean()) for label, values in rows.items()}})
     series = {label: _logs(label, values) if _wanted(log, label) else values for label, values in rows.items()}
     labels, stacked = list(series), np.stack(list(series.values()), axis=-1)
@@ -117,21 +118,11 @@ def _names(simulation: xr.Dataset, variables: Any, relative_to: str | None) -> l
     return names
 
 
-def _columns(simulation: xr.Dataset, name: str) -> list[tuple[str, Float[np.ndarray, "T P"]]]:
-    """Return a variable's components with their labels."""
+def _columns(simulation: xr.Dataset, name: str) -> dict[str, Float[np.ndarray, "T P"]]:
+    """Return a variable's components by their labels."""
     one = simulation[name]
     one = one if "path" in one.dims else one.expand_dims("path", axis=1)
-    inner = [dim for dim in one.dims if dim not in LEADING]
-    values = one.transpose(*LEADING, *inner).values.astype(float)
-    places = [one[dim].values if dim in one.coords else np.arange(one.sizes[dim]) for dim in inner]
-    labels = [f"[{', '.join(map(str, place))}]" for place in _product(places)] if inner else [""]
-    flat = values.reshape(*values.shape[:2], -1)
-    return [(name + label, flat[..., i]) for i, label in enumerate(labels)]
-
-
-def _product(places: list[np.ndarray]) -> list[tuple[Any, ...]]:
-    grids = np.meshgrid(*places, indexing="ij")
-    return list(zip(*(grid.ravel() for grid in grids), strict=True))
+    return {label: values.astype(float) for label, values in components(one, LEADING).items()}
 
 
 def _wanted(log: bool | Sequence[str], label: str) -> bool:

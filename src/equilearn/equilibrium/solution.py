@@ -27,6 +27,7 @@ from equilearn.equilibrium.model import Model, PolicyFunction
 from equilearn.equilibrium.observation import follow, observed, responses
 from equilearn.equilibrium.problem import flatten_path
 from equilearn.equilibrium.settings import SolveSettings
+from equilearn.equilibrium.shown import Shown
 from equilearn.equilibrium.simulation import path_after_burn_in
 from equilearn.errors import UserError
 from equilearn.learn import Outcome, key_of
@@ -58,8 +59,8 @@ def in_precision(name: str) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True)
-class Solution:
+@dataclass(frozen=True, repr=False)
+class Solution(Shown):
     """What `solve` returns and `load` reads; it computes in the precision that it was made in."""
 
     model: Model

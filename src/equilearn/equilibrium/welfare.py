@@ -332,5 +332,5 @@ def _starts(
     moved, _ = given(other.model, other.model.State(*states))
     for solution, own in ((reference, states), (other, moved)):
         if solution.episodes:
-            warn_outside(solution.policy_function, own, "welfare")
+            warn_outside(solution.policy_function, own, "welfare", level=4)
     return [states, moved], groups, f"both from {where}"
