@@ -127,11 +127,11 @@ def _response(
 
 def _errors(solution: Any, *, accuracy: Accuracy | None = None) -> Figure:
     """Draw the shares of the errors above every size, of the equations and of the policies."""
-    accuracy = solution.accuracy() if accuracy is None else accuracy
-    found = accuracy.policy
+    looked: Accuracy = solution.accuracy() if accuracy is None else accuracy
+    found = looked.policy
     judged = found is not None and bool(found.errors)
     figure, axes = new_figure(1, 1 + judged, squeeze=False)
-    every = {key + part.label: values for part in accuracy.parts for key, values in part.errors.items()}
+    every = {key + part.label: values for part in looked.parts for key, values in part.errors.items()}
     share_above(axes[0, 0], every)
     axes[0, 0].set(xlabel="absolute error of the equation", ylabel="share of errors above")
     if found is not None and judged:

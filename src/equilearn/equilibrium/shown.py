@@ -41,7 +41,11 @@ class Shown:
     seed: int
     seconds: float
     episodes: int
-    precision: str
+
+    @property
+    def precision(self) -> str:
+        """In which the solution was made: float32 or float64."""
+        return self.policy_function.network.weights[0].dtype.name
 
     def __repr__(self) -> str:
         """Return one line: the model, how long it was learnt, and how that ended."""

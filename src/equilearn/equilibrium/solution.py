@@ -76,11 +76,6 @@ class Solution(Shown):
     history: list[dict[str, Any]] = field(default_factory=list, repr=False)
     """One row a check of the training; empty for a solution read from a file."""
 
-    @property
-    def precision(self) -> str:
-        """In which the solution was made: float32 or float64."""
-        return self.policy_function.network.weights[0].dtype.name
-
     @in_own_precision
     def policy(self, state: Any) -> Any:
         """Return the policies in a state, or in many: a leading axis on every field of the state.

@@ -238,10 +238,10 @@ def _solve(
     raise UserError("welfare: no share of consumption makes the two economies worth the same.")
 
 
-def _error(values: Float[np.ndarray, " paths"], groups: int) -> float:
-    """Return the standard error of a mean over groups of paths, within which the paths differ by chance only."""
-    within = values.reshape(groups, -1).var(axis=1, ddof=1)
-    return float(np.sqrt(within.mean() / values.size))
+def _error(values: Any, groups: int) -> float:
+    """Return the standard error of a mean over paths, (paths,); within a group these differ by chance only."""
+    within = np.reshape(values, (groups, -1)).var(axis=1, ddof=1)
+    return float(np.sqrt(within.mean() / np.size(values)))
 
 
 def _own_utility(model: Model) -> Utility:
