@@ -93,6 +93,22 @@ def test_lives_have_the_length_of_their_utility(planner):
     assert found.lifetime[0] == pytest.approx(wanted, abs=4 * found.lifetime_errors[0] + 1e-5)
 
 
+class Wasteful(Planner):
+    """A planner whose network has not learnt what to save."""
+
+    def policies(self, state):
+        return {"savings_rate": eq.Interval(0.0, 1.0, start=0.5)}
+
+
+def test_a_solution_that_has_not_learnt_where_the_comparison_begins_is_named(planner):
+    start = planner.model.State(0.0, 0.2)
+    with pytest.warns(eq.OutsideWarning, match="welfare: Wasteful has errors of 0.* `initial` draw such states"):
+        found = eq.welfare(planner, exact(Wasteful()), start=start, paths=4)
+    # c'/(discount E[...]) - 1 with the share 0.5 saved: SHARE * DISCOUNT / 0.5 of the wanted value
+    assert found.start_error == pytest.approx(abs(0.5 / (SHARE * DISCOUNT) - 1), rel=1e-3)
+    assert eq.welfare(planner, planner, start=start, paths=4).start_error < 1e-5
+
+
 class Silent(Planner):
     """A planner that says nothing of utility."""
 

@@ -13,6 +13,7 @@ Legend: P paths, T periods, L periods of a life.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +25,9 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from equilearn.equilibrium.arguments import finite, seed_of, whole
-from equilearn.equilibrium.given import given, warn_lost, warn_outside
+from equilearn.equilibrium.given import OutsideWarning, given, warn_lost, warn_outside
 from equilearn.equilibrium.model import Model, PolicyFunction
+from equilearn.equilibrium.problem import errors_on
 from equilearn.equilibrium.shocks import shock_of
 from equilearn.equilibrium.solution import MOST_STATES, Solution, in_precision
 from equilearn.errors import UserError, first_line
@@ -36,6 +38,8 @@ Utility = Callable[[Any, Any, Any, Any], Any]
 LEFT = 1e-4
 """Weight of the period after the last, discount^T, unless periods are given."""
 MOST_PERIODS = 10_000
+UNLEARNT = 0.01
+"""Mean error in the starting states from which a warning says that a solution has not learnt them."""
 STEPS = 60
 """Of Newton's method."""
 
@@ -56,6 +60,9 @@ class Welfare:
     """Their standard errors."""
     start: str
     """From which states, in words."""
+    start_error: float
+    """Mean absolute error of the other economy's equations there: small where it has learnt what to do after the
+    change."""
     periods: int
     paths: int
 
@@ -103,6 +110,10 @@ def welfare(
         burn_in: periods before the start, where none is given.
         seed: of the paths.
 
+    Warns (`OutsideWarning`) where the other economy has large errors in the states where it begins. It must have
+    learnt them: states of the reference's long run may be far from its own. Let `initial` draw them, with `restart`
+    above zero.
+
     Returns:
         The equivalent with its standard error. It leaves out the errors of the solutions, and risk preferences that are
         no expected sum of period utilities (Epstein and Zin).
@@ -127,6 +138,7 @@ def welfare(
         raise UserError(f"paths times periods must be at most {MOST_STATES:,}, not {paths * periods:,}; take fewer.")
     starts, groups, where = _starts(both, start, transition, burn_in, paths, seed)
     paths = jax.tree.leaves(starts[0])[0].shape[0]
+    began = _check_start(other, starts[1])
 
     def lifetimes(which: int, scale: float) -> _Lifetimes:
         solution = both[which]
@@ -150,9 +162,26 @@ def welfare(
         lifetime=(float(first.value.mean()), float(target.value.mean())),
         lifetime_errors=(_error(first.value, groups), _error(target.value, groups)),
         start=where,
+        start_error=began,
         periods=periods,
         paths=paths,
     )
+
+
+def _check_start(other: Solution, states: Any) -> float:
+    """Return the mean absolute error of the equations where a solution begins; warn where it has not learnt that."""
+    with in_precision(other.precision):
+        errors = eqx.filter_jit(errors_on)(other.policy_function, states)
+    largest = max(float(jnp.mean(jnp.abs(one))) for one in errors.values())
+    if not largest <= UNLEARNT:
+        warnings.warn(
+            f"welfare: {other.model.name} has errors of {largest:.1g} on average in the states where the comparison "
+            "begins, which its paths hardly visited while learning; let `initial` draw such states, with `restart` "
+            "above zero, and solve it again.",
+            OutsideWarning,
+            stacklevel=3,
+        )
+    return largest
 
 
 class _Lifetimes(eqx.Module):
