@@ -6,7 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
+from test_histories import Planner, exact
+
+import equilearn as eq
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md"))
@@ -37,6 +42,20 @@ def test_the_tutorial_runs_and_what_it_says_is_so(tmp_path, monkeypatch):
     for block in blocks(ROOT / "docs" / "tutorial.md"):
         exec(compile(block, "tutorial.md", "exec"), names)
     assert {"solution", "response", "again"} <= names.keys()
+
+
+@pytest.mark.slow
+def test_the_recipes_run(tmp_path, monkeypatch):
+    """The solutions that they ask are the exact ones, so nothing but the last recipe is learnt."""
+    monkeypatch.chdir(tmp_path)
+    wider = Planner(shock=eq.AR1(0.9, 0.04))
+    names = {"solution": exact(Planner()), "other": exact(wider), "eq": eq, "jnp": jnp, "__name__": "how-to"}
+    for block in blocks(ROOT / "docs" / "how-to.md"):
+        exec(compile(block, "how-to.md", "exec"), names)
+    assert abs(names["found"].equivalent) < 4 * names["found"].standard_error < 0.1
+    assert float(names["path"].shock[-1]) == np.float32(-0.04) and names["drawn"].sizes["path"] == 200
+    assert names["again"].seed == 0 and (tmp_path / "response.png").exists()
+    assert names["table"].seed.tolist() == [0, 1]
 
 
 @pytest.mark.slow

@@ -41,11 +41,15 @@ if TYPE_CHECKING:
         Solution,
         SolveSettings,
         Uncertain,
+        Welfare,
         euler_error,
         fischer_burmeister,
+        moments,
         perfect_foresight,
         product_error,
         solve,
+        solve_many,
+        welfare,
     )
     from equilearn.errors import UserError
     from equilearn.learn import Outcome, Target
@@ -76,12 +80,16 @@ __all__ = [
     "Target",
     "Uncertain",
     "UserError",
+    "Welfare",
     "euler_error",
     "fischer_burmeister",
     "load",
+    "moments",
     "perfect_foresight",
     "product_error",
     "solve",
+    "solve_many",
+    "welfare",
 ]
 
 _ELSEWHERE = {

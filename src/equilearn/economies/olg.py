@@ -247,7 +247,7 @@ class OLG(Model):
         """
         many = self.generations > MOST_GROUPS
         return SolveSettings(
-            episodes=1500 if many else 1000,
+            episodes=1500 if many else 500,
             batch_size=128,
             width=96,
             depth=3,

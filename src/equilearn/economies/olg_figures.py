@@ -11,7 +11,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from equilearn.economies.olg import OLG
-from equilearn.report.style import COLOURS, bands, new_figure
+from equilearn.style import COLOURS, bands, new_figure
 
 PUBLISHED_AGES = (21, 25, 30, 35, 40, 45, 50, 55, 60, 65, 67, 70, 75, 80)
 PUBLISHED = {

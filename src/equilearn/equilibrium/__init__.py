@@ -8,7 +8,9 @@ from equilearn.equilibrium.foresight import perfect_foresight
 from equilearn.equilibrium.gaussian import AR1, VAR, Gaussian
 from equilearn.equilibrium.given import OutsideWarning
 from equilearn.equilibrium.loading import load_solution
+from equilearn.equilibrium.many import solve_many
 from equilearn.equilibrium.model import Expect, Model, PolicyFunction
+from equilearn.equilibrium.moments import moments
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.quadrature import GaussHermite, Monomial, QuasiMonteCarlo
 from equilearn.equilibrium.sets import Complement, FeasibleSet, HalfLine, Interval, Real, Simplex
@@ -18,6 +20,7 @@ from equilearn.equilibrium.shocks import Deterministic, Shock
 from equilearn.equilibrium.solution import Solution
 from equilearn.equilibrium.solve import solve
 from equilearn.equilibrium.uncertain import Uncertain
+from equilearn.equilibrium.welfare import Welfare, welfare
 
 __all__ = [
     "AR1",
@@ -47,11 +50,15 @@ __all__ = [
     "Solution",
     "SolveSettings",
     "Uncertain",
+    "Welfare",
     "euler_error",
     "fischer_burmeister",
     "load_solution",
+    "moments",
     "perfect_foresight",
     "power",
     "product_error",
     "solve",
+    "solve_many",
+    "welfare",
 ]

@@ -74,7 +74,7 @@ class Part:
         return means
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Accuracy:
     """Absolute errors of every equation, and what they cover."""
 
@@ -186,6 +186,14 @@ class Accuracy:
                 if bad := int(np.sum(~np.isfinite(values))):
                     sentences.append(f"{name}{part.label}: {bad:,} of {values.size:,} errors are not finite numbers.")
         return sentences
+
+    def __repr__(self) -> str:
+        """Return one line; the errors of the policies are in it once they were asked for."""
+        rows = [f"{name} mean {row['mean']:.1e}, max {row['max']:.1e}" for name, row in self.summary().items()]
+        found = self.__dict__.get("policy")
+        known = [] if found is None or found.trouble else [f"rate {found.rate:.2f}"]
+        known += [] if found is None else [f"{n} within {r['relative mean']:.1e}" for n, r in found.summary().items()]
+        return f"Accuracy({'; '.join([*rows, *known])})"
 
     def __str__(self) -> str:
         """Return what was looked at, the summary as a table, what it means for the policies, and what must be said."""

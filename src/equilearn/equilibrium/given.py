@@ -1,4 +1,4 @@
-"""States that a user gives: of the right form, possible, and not far outside what was learnt.
+"""States and shocks that a user gives: of the right form, possible, and not far outside what was learnt.
 
 How far a state is from what was learnt is measured as the network sees it: in every feature the distance from the mean,
 in spreads of the input scaling. Beyond `BOUND` spreads inputs are clipped, and the answer is a guess.
@@ -7,6 +7,7 @@ in spreads of the input scaling. Beyond `BOUND` spreads inputs are clipped, and 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from equilearn.compiling import compiled_once
+from equilearn.equilibrium.accuracy import LOST
 from equilearn.equilibrium.model import Model, PolicyFunction
 from equilearn.equilibrium.shocks import entries
 from equilearn.errors import UserError
@@ -44,8 +46,11 @@ def given(model: Model, state: Any, *, axes: int = 1) -> tuple[Any, int]:
     if [field for _, field, _ in entries(state)] != names:
         raise UserError(f"{model.name}.State.shock must have the form of the model's `shock.initial`.")
     like = jax.tree.leaves(form)
-    values = [_array(model, field, value, one) for (_, field, value), one in zip(entries(state), like, strict=True)]
-    _check_indices(model, jax.tree.unflatten(tree, values))
+    kind = f"{model.name}.State"
+    values = [
+        _array(f"{kind}.{field}", value, one) for (_, field, value), one in zip(entries(state), like, strict=True)
+    ]
+    _check_indices(model, jax.tree.unflatten(tree, values).shock if model.shock.chains else None, f"{kind}.shock")
     leads = {value.shape[: max(value.ndim - one.ndim, 0)] for value, one in zip(values, like, strict=True)}
     inner = all(value.shape[value.ndim - one.ndim :] == one.shape for value, one in zip(values, like, strict=True))
     lead = next(iter(leads))
@@ -61,11 +66,56 @@ def given(model: Model, state: Any, *, axes: int = 1) -> tuple[Any, int]:
     return jax.tree.unflatten(tree, arrays), len(lead)
 
 
-def _array(model: Model, name: str, value: Any, like: Any) -> Any:
+def given_shocks(model: Model, shocks: Any) -> tuple[Any, int]:
+    """Return values of a model's shock, one a period, as arrays of its types with a leading axis, and how many.
+
+    Args:
+        model: the model.
+        shocks: indices of a chain, (periods,); numbers of an AR(1), (periods,); vectors, (periods, d); for several
+            shocks such values of each by its name, in a dictionary or as the value of `Shocks`.
+
+    Raises:
+        UserError: the model has no shock; a name, a shape or a value is wrong.
+    """
+    if model.shock.deterministic:
+        raise UserError(f"shocks: {model.name} has none; leave them out.")
+    form = model.shock.initial
+    fields = getattr(form, "_fields", None)
+    if fields is None:
+        named = {"shocks": shocks}
+    else:
+        asdict = getattr(shocks, "_asdict", None)
+        given = asdict() if asdict is not None else shocks
+        if not isinstance(given, Mapping):
+            raise UserError(
+                f"shocks: give the values of each by its name, like {{{fields[0]!r}: [...]}}, not "
+                f"{type(shocks).__name__}."
+            )
+        if set(given) != set(fields):
+            raise UserError(
+                f"shocks: needs values of {', '.join(fields)}, not of {', '.join(map(str, given)) or 'nothing'}."
+            )
+        named = {f"shocks: {name}": given[name] for name in fields}
+    like = jax.tree.leaves(form)
+    values = [_array(name, value, one) for (name, value), one in zip(named.items(), like, strict=True)]
+    for name, value, one in zip(named, values, like, strict=True):
+        if value.ndim != one.ndim + 1 or value.shape[1:] != one.shape or len(value) == 0:
+            wanted = ", ".join(["periods", *map(str, one.shape)])
+            raise UserError(f"{name}: must have the shape ({wanted}{',' * (one.ndim == 0)}), not {value.shape}.")
+    lengths = {len(value) for value in values}
+    if len(lengths) > 1:
+        listed = ", ".join(f"{name.partition(': ')[2]} {len(value)}" for name, value in zip(named, values, strict=True))
+        raise UserError(f"shocks: all must be for the same number of periods, not {listed}.")
+    tree = jax.tree.structure(form)
+    _check_indices(model, jax.tree.unflatten(tree, values), "shocks")
+    arrays = [jnp.asarray(value, one.dtype) for value, one in zip(values, like, strict=True)]
+    return jax.tree.unflatten(tree, arrays), lengths.pop()
+
+
+def _array(field: str, value: Any, like: Any) -> Any:
     """Return a field's values as an array, if they are possible."""
     if isinstance(value, Tracer):
         return value
-    field = f"{model.name}.State.{name}"
     try:
         array = np.asarray(value)
     except (TypeError, ValueError):
@@ -81,21 +131,21 @@ def _array(model: Model, name: str, value: Any, like: Any) -> Any:
     return array
 
 
-def _check_indices(model: Model, state: Any) -> None:
+def _check_indices(model: Model, value: Any, where: str) -> None:
     """Check that what numbers the states of a chain is below their number."""
     if not model.shock.chains:
         return
-    for (name, size), index in zip(model.shock.chains.items(), model.shock.indices(state.shock), strict=True):
+    for (name, size), index in zip(model.shock.chains.items(), model.shock.indices(value), strict=True):
         array = np.zeros(0, int) if isinstance(index, Tracer) else np.asarray(index)
         wrong = array[(array < 0) | (array >= size)]
         if wrong.size:
             raise UserError(
-                f"{model.name}.State.shock{name and '.'}{name} must be the index of a state of the chain, 0 to "
-                f"{size - 1}, not {wrong.flat[0]:g}."
+                f"{where}{name and '.'}{name} must be the index of a state of the chain, 0 to {size - 1}, not "
+                f"{wrong.flat[0]:g}."
             )
 
 
-def warn_outside(policy: PolicyFunction, states: Any, what: str) -> None:
+def warn_outside(policy: PolicyFunction, states: Any, what: str, *, level: int = 4) -> None:
     """Warn where states (one leading axis) are far outside what was learnt; name the fields and how far.
 
     Raises:
@@ -126,8 +176,15 @@ def warn_outside(policy: PolicyFunction, states: Any, what: str) -> None:
     warnings.warn(
         f"{what}: {which} {verb} far outside what was learnt ({worst}{far_off}); the answer there is a guess.",
         OutsideWarning,
-        stacklevel=4,
+        stacklevel=level,
     )
+
+
+def warn_lost(what: str, outside: float, *, level: int = 4) -> None:
+    """Warn where so large a share of simulated states is far outside what was learnt, as the certificate does."""
+    if outside >= LOST:
+        said = f"{100 * outside:.3g} % of the states lie far outside what was learnt; the answers there are guesses."
+        warnings.warn(f"{what}: {said}", OutsideWarning, stacklevel=level)
 
 
 def _size(spreads: float) -> str:

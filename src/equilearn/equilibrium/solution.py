@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,16 +16,18 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, PRNGKeyArray
 
-from equilearn.equilibrium.accuracy import LOST, Accuracy
+from equilearn.equilibrium.accuracy import Accuracy
 from equilearn.equilibrium.arguments import finite, seed_of, whole
 from equilearn.equilibrium.certificate import certify, certify_states, starts_again
 from equilearn.equilibrium.encoding import encode
 from equilearn.equilibrium.fingerprint import equations_of
-from equilearn.equilibrium.given import OutsideWarning, given, warn_outside
+from equilearn.equilibrium.given import given, given_shocks, warn_lost, warn_outside
+from equilearn.equilibrium.labelling import label
 from equilearn.equilibrium.model import Model, PolicyFunction
 from equilearn.equilibrium.observation import follow, observed, responses
 from equilearn.equilibrium.problem import flatten_path
 from equilearn.equilibrium.settings import SolveSettings
+from equilearn.equilibrium.shown import Shown
 from equilearn.equilibrium.simulation import path_after_burn_in
 from equilearn.errors import UserError
 from equilearn.learn import Outcome, key_of
@@ -58,8 +59,8 @@ def in_precision(name: str) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True)
-class Solution:
+@dataclass(frozen=True, repr=False)
+class Solution(Shown):
     """What `solve` returns and `load` reads; it computes in the precision that it was made in."""
 
     model: Model
@@ -76,11 +77,6 @@ class Solution:
     """One row a check of the training; empty for a solution read from a file."""
     seeds: Any = field(default=None, repr=False, compare=False)
     """Where several seeds were asked for, all of them and how far they are apart (`Seeds`); this is the best."""
-
-    @property
-    def precision(self) -> str:
-        """In which the solution was made: float32 or float64."""
-        return self.policy_function.network.weights[0].dtype.name
 
     @in_own_precision
     def policy(self, state: Any) -> Any:
@@ -129,33 +125,73 @@ class Solution:
         return certify(self.policy_function, periods, burn_in, self._restart, key=_path_key(seed))
 
     @in_own_precision
-    def simulate(self, periods: int = 10_000, *, burn_in: int = 2_000, paths: int = 1, seed: int = 1) -> xr.Dataset:
-        """Return states, policies and definitions on fresh paths, labelled.
+    def simulate(
+        self,
+        periods: int | None = None,
+        *,
+        burn_in: int | None = None,
+        paths: int = 1,
+        seed: int = 1,
+        shocks: Any = None,
+        start: Any = None,
+    ) -> xr.Dataset:
+        """Return states, policies and definitions on paths, labelled: fresh ones, or with given shocks or start.
 
         Warns (`OutsideWarning`) of paths that are lost far outside what was learnt.
 
         Args:
-            periods: periods kept.
-            burn_in: periods dropped before them.
+            periods: periods kept; 10,000 unless shocks are given.
+            burn_in: periods dropped before them: 2,000, and none from a given start.
             paths: paths side by side; with one, the result has no axis `path`.
             seed: seed of the simulation.
+            shocks: values of the shock in the second period kept, the third and so on, the same on every path: indices
+                of a chain or numbers, (periods - 1,); vectors, (periods - 1, d); by name where there are several
+                shocks. The first period is where the path comes from, so there is one period more than shocks.
+            start: the state of the first period; with a leading axis on every field, one path starts from each.
 
         Raises:
-            UserError: an argument is wrong.
+            UserError: an argument is wrong; a shock or the start is not of this model, or impossible.
         """
-        states = self.states(periods, burn_in=burn_in, paths=paths, seed=seed)
-        values, outside = observed(self.policy_function, states)
+        if shocks is not None:
+            shocks, number = given_shocks(self.model, shocks)
+            if periods not in (None, number + 1):
+                raise UserError(f"periods: {number} shocks make {number + 1} periods, not {periods}; leave it out.")
+            periods = number + 1
+        if start is not None and burn_in not in (None, 0):
+            raise UserError("burn_in: a path from a given start has none; leave it out.")
+        asked = 10_000 if periods is None else periods, 2_000 if burn_in is None else burn_in
+        periods, burn_in, paths = _simulated(*asked, paths)
+        if shocks is None and start is None:
+            states, several = self.states(periods, burn_in=burn_in, paths=paths, seed=seed), paths > 1
+            values, outside = observed(self.policy_function, states)
+        else:
+            states, several = self._starts(start, burn_in, paths, seed)
+            if start is not None:
+                warn_outside(self.policy_function, states, "simulate")
+            values, outside = follow(self.policy_function, states, periods, True, _path_key(seed), shocks)
         self._warn_lost("simulate", outside)
-        lead = ("period", "path")
-        if paths == 1:
-            values, lead = {name: value[:, 0] for name, value in values.items()}, ("period",)
-        return self.label(values, lead).assign_coords(period=np.arange(periods))
+        values = values if several else {name: value[:, 0] for name, value in values.items()}
+        return label(self.model, values, ("period", "path") if several else ("period",))
+
+    def _starts(self, start: Any, burn_in: int, paths: int, seed: int) -> tuple[Any, bool]:
+        """Return where paths start (leading axis: paths), given or after burn-in, and whether they are several.
+
+        Raises:
+            UserError: the start is not a state of this model; there are starts and paths.
+        """
+        if start is None:
+            states = self.states(1, burn_in=burn_in, paths=paths, seed=seed)
+            return jax.tree.map(lambda leaf: leaf[0], states), paths > 1
+        states, axes = given(self.model, start)
+        if axes and paths > 1:
+            raise UserError("paths: one path starts from each of the given states; leave it out.")
+        states = jax.tree.map(lambda leaf: jnp.repeat(leaf, paths, axis=0), _listed(states, axes))
+        return states, axes > 0 or paths > 1
 
     def _warn_lost(self, what: str, outside: Array) -> None:
-        """Warn where simulated states are far outside what was learnt, as the certificate does."""
-        if self.episodes > 0 and (share := float(jnp.mean(outside))) >= LOST:
-            said = f"{100 * share:.3g} % of the states lie far outside what was learnt; the answers there are guesses."
-            warnings.warn(f"{what}: {said}", OutsideWarning, stacklevel=4)
+        """Warn where simulated states are far outside what was learnt, unless nothing was."""
+        if self.episodes > 0:
+            warn_lost(what, float(jnp.mean(outside)), level=5)
 
     @in_own_precision
     def follow(self, state: Any, periods: int, *, seed: int | None = None) -> xr.Dataset:
@@ -182,7 +218,7 @@ class Solution:
         self._warn_lost("follow", outside)
         lead = ("period", "path") if axes else ("period",)
         values = values if axes else {name: value[:, 0] for name, value in values.items()}
-        return self.label(values, lead).assign_coords(period=np.arange(periods))
+        return label(self.model, values, lead)
 
     @in_own_precision
     def impulse_response(
@@ -190,6 +226,8 @@ class Solution:
         shock: int | float,
         *,
         component: Any = None,
+        state: Any = None,
+        quantiles: Sequence[float] = (),
         periods: int = 25,
         paths: int = 10_000,
         burn_in: int = 200,
@@ -199,20 +237,23 @@ class Solution:
 
         The shock is forced in period 0: to the state `shock` of a chain; for continuous shocks, `shock` is added to
         the value drawn. All later shocks are drawn with the same random numbers on both sides, each side with its own
-        probabilities.
+        probabilities. This is the generalised response of Koop, Pesaran and Potter (1996): averaged over the long run,
+        or from one state.
 
         Args:
             shock: the shock's index, or the size of the impulse (in the shock's units, on every component).
             component: which of several shocks, by its name; of a vector, by its number from 0; ("rates", 1) for one of
                 a vector that has a name.
+            state: of the economy in the period before the shock; by default every path has its own, from the long run.
+            quantiles: shares between 0 and 1, like (0.05, 0.95), for bands over the paths.
             periods: periods followed, the impact included.
             paths: simulated paths to average over.
-            burn_in: periods before the shock.
+            burn_in: periods before the shock, where no state is given.
             seed: seed of the simulation.
 
         Returns:
             Differences of means, and for every variable `x` also `x_percent`, relative to the mean without the
-            shock, in percent.
+            shock, in percent; with quantiles also `x_quantiles`, those of the difference on each path.
 
         Raises:
             UserError: an argument is wrong.
@@ -222,33 +263,27 @@ class Solution:
             process.impulse(process.initial, shock, component)
         except UserError as error:
             raise UserError(f"impulse_response: {error}") from None
+        levels = tuple(finite("quantiles: each", one) for one in quantiles)
+        if not all(0 <= level <= 1 for level in levels):
+            raise UserError(f"quantiles: must be shares between 0 and 1, like (0.05, 0.95), not {levels}.")
         periods = whole("periods", periods, 1)
-        before = jax.tree.map(lambda leaf: leaf[0], self.states(1, burn_in=burn_in, paths=paths, seed=seed))
+        _, burn_in, paths = _simulated(periods, burn_in, paths)
+        if state is not None and given(self.model, state)[1]:
+            raise UserError("state: must be one state, without a leading axis.")
+        before, _ = self._starts(state, burn_in, paths, seed_of(seed))
+        if state is not None:
+            warn_outside(self.policy_function, before, "impulse_response")
         key = jax.random.fold_in(key_of(seed), 0x12F)
-        without, hit, outside = responses(self.policy_function, before, shock, component, periods, key)
+        found = responses(self.policy_function, before, shock, component, periods, levels, key)
+        without, hit, bands, outside = found
         self._warn_lost("impulse_response", jnp.max(outside))
         gap: dict[str, Any] = {name: hit[name] - without[name] for name in hit}
         for name, base in without.items():
             with np.errstate(divide="ignore", invalid="ignore"):
                 gap[f"{name}_percent"] = np.where(base == 0, np.nan, 100 * (hit[name] - base) / base)
-        return self.label(gap, ("period",)).assign_coords(period=np.arange(periods))
-
-    def label(self, values: dict[str, Any], lead: tuple[str, ...]) -> xr.Dataset:
-        """Return arrays as a dataset; the axes after the leading ones get the model's names and labels."""
-        axes = self.model.coordinates()
-        data, coordinates = {}, {}
-        for name, value in values.items():
-            array = np.asarray(value)
-            inner = [f"{name}_{i}" for i in range(array.ndim - len(lead))]
-            known = axes.get(name.removesuffix("_percent"))
-            if known is not None and len(inner) == 1:
-                inner = [known[0]]
-                full = coordinates.get(known[0])
-                if full is not None and not np.array_equal(full, known[1]):
-                    inner = [f"{known[0]}_{name}"]
-                coordinates[inner[0]] = known[1]
-            data[name] = ((*lead, *inner), array)
-        return xr.Dataset(data, coords=coordinates)
+        gap |= {f"{name}_quantiles": np.moveaxis(np.asarray(band), 1, 0) for name, band in bands.items()}
+        response = label(self.model, gap, ("period",))
+        return response.assign_coords(quantile=list(levels)) if levels else response
 
     def header(self) -> dict[str, Any]:
         """Return what a saved solution says about itself besides its arrays."""

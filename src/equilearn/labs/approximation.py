@@ -21,7 +21,7 @@ from equilearn.networks import FeedForward
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 from equilearn.supervised import Split, Supervised, regression_baselines
 from equilearn.whitebox.approximation import staircase
 

@@ -19,7 +19,7 @@ from equilearn.networks.generative import ConvDense
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 
 SIDE, RADIUS = 20, 0.1
 """Pixels of a picture's side, and the ball's radius in a box of side 1."""

@@ -13,7 +13,7 @@ from equilearn.labs import Figures, Lab, Part
 from equilearn.labs.parts import solve_in
 from equilearn.reinforcement import DDPG, FiniteProblem, Growth, policy_iteration, solve_on_grid, train
 from equilearn.report import Findings
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 from equilearn.whitebox.bellman import q_learning
 
 SHOWN = np.exp(np.linspace(np.log(0.1), np.log(0.35), 40))

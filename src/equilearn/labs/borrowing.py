@@ -16,7 +16,7 @@ from equilearn.economies.olg_figures import means_by_shock
 from equilearn.labs import Figures, Lab, Part
 from equilearn.labs.parts import solve_in
 from equilearn.report import Findings
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 
 PUBLISHED_IMPACT = {0.0: (-9.0, 9.6, -17.1, 4.1), -0.5: (-7.8, 8.6, -17.0, 3.6)}
 """Response of aggregate consumption on impact, in percent, by limit and shock (paper, figure 8)."""

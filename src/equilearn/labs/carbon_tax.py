@@ -25,7 +25,7 @@ from equilearn.errors import UserError
 from equilearn.labs import Figures, Lab, Part
 from equilearn.labs.parts import solve_in
 from equilearn.report import Findings
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 
 VARIANTS = {
     "CDICE": ("mmm", "mmm"),

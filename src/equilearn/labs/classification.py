@@ -13,7 +13,7 @@ from equilearn.learn import LearnSettings
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 from equilearn.supervised import Split, classification_baselines, fit
 
 PLAIN, STOPPING = "128 ReLU (the course's)", "early stopping"

@@ -14,7 +14,7 @@ from equilearn.errors import UserError
 from equilearn.labs import Figures, Lab, Part
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 
 DIMENSIONS, RANDOM_POINTS = 20, 200_000
 

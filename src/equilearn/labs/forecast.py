@@ -16,9 +16,9 @@ from equilearn.networks.recurrent import CELLS
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import COLOURS, new_figure
 from equilearn.sequences import Parts, chronological, diebold_mariano, forecast_baselines, returns
 from equilearn.sequences.forecaster import fit_forecaster
+from equilearn.style import COLOURS, new_figure
 
 SHOWN = 200
 """Steps of the picture."""

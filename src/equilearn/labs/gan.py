@@ -24,7 +24,7 @@ from equilearn.networks.generative import ConvDense, Generator
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import new_figure
+from equilearn.style import new_figure
 
 SPREAD = 0.05
 """Standard deviation round every centre, or of the distance from a ring."""

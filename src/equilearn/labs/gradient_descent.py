@@ -13,7 +13,7 @@ from equilearn.data import crickets
 from equilearn.errors import UserError
 from equilearn.labs import Figures, Lab, Part
 from equilearn.report import Findings
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 from equilearn.whitebox.descent import (
     AdaGrad,
     Adam,

@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from equilearn.errors import UserError
 from equilearn.labs import Figures, Lab, Part
 from equilearn.report import Findings
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 from equilearn.whitebox.activations import ACTIVATIONS
 from equilearn.whitebox.initialisation import glorot, he, normal
 from equilearn.whitebox.mlp import MLP

@@ -14,7 +14,7 @@ from equilearn.reinforcement import CLIFF, LAKE, ROOM, Gridworld, Tabular, polic
 from equilearn.reinforcement.gridworld import MOVES, draw_map
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 
 WORLDS = {
     "room": Gridworld(rows=ROOM, anywhere=True),

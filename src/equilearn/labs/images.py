@@ -20,7 +20,7 @@ from equilearn.networks.convolutional import LeNet
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 from equilearn.supervised import Split, classification_baselines, classification_metrics, confusion_matrix
 
 DIGITS = tuple("0123456789")

@@ -15,7 +15,7 @@ from equilearn.networks import FeedForward
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import new_figure
+from equilearn.style import new_figure
 from equilearn.supervised import Fitted, classification_baselines, fit, split
 
 DESIGNS = {"one hidden layer": (64,), "eight hidden layers": (32,) * 8}

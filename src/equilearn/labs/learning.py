@@ -19,7 +19,7 @@ from equilearn.reinforcement.acting import CompiledStage
 from equilearn.reinforcement.agent import Stage, without_exploration
 from equilearn.reinforcement.watching import animation, game
 from equilearn.report import Findings
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 
 GAMES = 100
 """Games of the last judgement, none of which any agent has learnt from or been chosen by."""

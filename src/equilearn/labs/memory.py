@@ -10,8 +10,8 @@ from equilearn.labs import Figures, Lab, Part
 from equilearn.networks.recurrent import CELLS
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import COLOURS, new_figure
 from equilearn.sequences.recall import NOISE, SEEN, SYMBOLS, guess, linear, remember, steps_of
+from equilearn.style import COLOURS, new_figure
 
 ALL = CELLS | {"open": "LSTM, forget gate opened to the gap"}
 RECALLED = 0.95

@@ -12,7 +12,7 @@ from equilearn.learn import LearnSettings
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 from equilearn.supervised import Split, fit, regression_baselines
 
 LARGE = "128-128 units"

@@ -12,7 +12,7 @@ from matplotlib.colors import ListedColormap
 from equilearn.data import logic
 from equilearn.labs import Figures, Lab, Part
 from equilearn.report import Findings
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 from equilearn.whitebox.perceptron import Perceptron as Layer
 from equilearn.whitebox.perceptron import with_bias
 

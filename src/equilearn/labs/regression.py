@@ -12,7 +12,7 @@ from equilearn.learn import LearnSettings
 from equilearn.optimizers import adam, constant
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import new_figure
+from equilearn.style import new_figure
 from equilearn.supervised import Split, fit, regression_baselines
 
 PLAIN, KEPT_RATE, STOPPING = "64-64 ReLU", "constant rate", "constant rate, early stopping"

@@ -17,7 +17,7 @@ from equilearn.reinforcement.agent import without_exploration
 from equilearn.reinforcement.gridworld import MOVES, draw_map
 from equilearn.reinforcement.watching import game
 from equilearn.report import Findings
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 
 KINDS = ("goal only", "bonus on the way", "potential")
 

@@ -20,7 +20,7 @@ from equilearn.reinforcement.looking_ahead import look_ahead, mctx
 from equilearn.reinforcement.matches import AtRandom, ByTable, Player, Result, matches, share
 from equilearn.reinforcement.self_play import Champion
 from equilearn.report import Findings
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 from equilearn.whitebox import minimax
 
 GAMES = {"tic-tac-toe": TIC_TAC_TOE, "connect-four": CONNECT_FOUR}

@@ -13,9 +13,9 @@ from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.networks.recurrent import CELLS
 from equilearn.optimizers import adam
 from equilearn.report import Findings
-from equilearn.report.style import COLOURS, new_figure
 from equilearn.sequences import Padded, Vocabulary, padded
 from equilearn.sequences.sentences import fit_reader, judged
+from equilearn.style import COLOURS, new_figure
 
 LONGEST = 32
 """Words that are read of a sentence; one in fourteen has more."""

@@ -14,9 +14,9 @@ from equilearn.data.series import NAMES
 from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.networks.recurrent import CELLS
 from equilearn.report import Findings
-from equilearn.report.style import COLOURS, new_figure
 from equilearn.sequences.twins import WindowPairs, distance, draw_pairs, fit_twins
 from equilearn.sequences.windows import returns
+from equilearn.style import COLOURS, new_figure
 
 EVERY = {"weather": 6}
 """Ten minutes become hours."""

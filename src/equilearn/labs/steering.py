@@ -15,7 +15,7 @@ from equilearn.labs.learning import at_random, baseline, compared, curves, film,
 from equilearn.reinforcement import DDPG, DQN, Steering
 from equilearn.reinforcement.steering import SHARPEST
 from equilearn.report import Findings
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 
 
 class SteeringLab(Lab):

@@ -20,7 +20,7 @@ from equilearn.learn.files import refuse
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.style import COLOURS, new_figure
 from equilearn.supervised import Split, classification_baselines, fit, regression_baselines, split
 
 GRADES = "ABCDEFG"

@@ -17,10 +17,10 @@ from equilearn.networks.recurrent import CELLS
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
-from equilearn.report.style import COLOURS, new_figure
 from equilearn.sequences import NGrams, Vocabulary
 from equilearn.sequences.language import bits, fit_language, write
 from equilearn.sequences.vocabulary import words_of
+from equilearn.style import COLOURS, new_figure
 
 SHARES = (0.9, 0.95)
 """Where the training and the validation part end."""

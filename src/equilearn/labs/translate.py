@@ -13,10 +13,10 @@ from equilearn.errors import UserError
 from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.optimizers import adam
 from equilearn.report import Findings
-from equilearn.report.style import new_figure
 from equilearn.sequences import Vocabulary, padded
 from equilearn.sequences.dictionary import Dictionary, nearest
 from equilearn.sequences.translation import BEGIN, END, Pairs, fit_translator, right, translate
+from equilearn.style import new_figure
 
 VALIDATION = 500
 

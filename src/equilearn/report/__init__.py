@@ -1,7 +1,7 @@
 """Reports of runs: figures and one self-contained page."""
 
+from equilearn.equilibrium.verdict import Verdict, judge
 from equilearn.report.findings import Findings, write_findings
 from equilearn.report.page import write_report
-from equilearn.report.verdict import Verdict, judge
 
 __all__ = ["Findings", "Verdict", "judge", "write_findings", "write_report"]

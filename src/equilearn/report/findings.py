@@ -18,7 +18,7 @@ from jinja2 import Environment
 from matplotlib.figure import Figure
 
 from equilearn.learn.files import refuse, write_atomically, write_json
-from equilearn.report.style import CSS, png
+from equilearn.style import CSS, png
 
 PARTS = """<p class="lead">{{ lead }}</p>
 {% for kind, caption, content in parts %}

@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 
 from equilearn.equilibrium import Accuracy, Model, Solution
 from equilearn.equilibrium.accuracy import COLUMNS
+from equilearn.equilibrium.figures import by_component, by_state, error_distribution, paths, training
+from equilearn.equilibrium.verdict import Verdict
 from equilearn.learn.files import write_atomically
-from equilearn.report.figures import by_component, by_state, error_distribution, paths, training
-from equilearn.report.style import CSS, png
-from equilearn.report.verdict import Verdict
+from equilearn.style import CSS, png
 
 MOST_ROWS = 64
 """States of a chain in the table of visits; of more, those visited least."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from equilearn.equilibrium import Accuracy, PolicyAccuracy, Solution
-from equilearn.equilibrium.accuracy import LOST, TOLERATED
+from equilearn.equilibrium.accuracy import LOST, TOLERATED, Accuracy
+from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
+from equilearn.equilibrium.solution import Solution
 from equilearn.learn import Outcome, Target
 
 TRUSTED = {"mean": 1e-3, "p999": 1e-2}

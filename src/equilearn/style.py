@@ -33,9 +33,17 @@ details { margin: 1rem 0; } pre { background: #f6f6f6; padding: .8rem; overflow-
 """Of every page; `autoescape` of the templates leaves it as it is, since it has no quotes or angle brackets."""
 
 
+class Picture(Figure):
+    """A figure that notebooks show also where nobody imported pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        """Return what a notebook shows."""
+        return png(self)
+
+
 def new_figure(rows: int = 1, columns: int = 1, *, height: float = 3.4, **options: Any) -> tuple[Figure, Any]:
     """Return a figure with a grid of axes (a single one where rows and columns are 1)."""
-    figure = Figure(figsize=(4.4 * columns + 0.8, height * rows), layout="constrained")
+    figure = Picture(figsize=(4.4 * columns + 0.8, height * rows), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, **options)
     for axis in np.atleast_1d(axes).flat:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from equilearn.equilibrium import Accuracy, Model
-from equilearn.report.style import COLOURS, new_figure
+from equilearn.equilibrium.accuracy import Accuracy
+from equilearn.equilibrium.model import Model
+from equilearn.style import COLOURS, new_figure
 
 
 def training(history: list[dict[str, Any]]) -> Figure | None:
@@ -40,19 +42,37 @@ def _curve(history: list[dict[str, Any]], key: str) -> Float[np.ndarray, " check
 
 def error_distribution(errors: Mapping[str, Float[np.ndarray, ...]]) -> Figure | None:
     """Return, for each error, the share of its finite values above every size; None where all are zero."""
-    finite = {name: np.sort(values[np.isfinite(values)]) for name, values in errors.items()}
-    shown = {name: values for name, values in finite.items() if values.size and values[-1] > 0}
-    if not shown:
+    if not any(np.any(values[np.isfinite(values)] > 0) for values in errors.values()):
         return None
     figure, axis = new_figure()
-    for (name, values), colour in zip(shown.items(), COLOURS * len(shown), strict=False):
-        share = 1 - np.arange(values.size) / values.size
-        keep = np.unique(np.geomspace(1, values.size, 2000).astype(int)) - 1
-        index = values.size - 1 - keep
-        axis.plot(np.maximum(values[index], 1e-9), share[index], color=colour, label=name)
-    axis.set(xlabel="absolute error", ylabel="share of errors above", xscale="log", yscale="log")
-    axis.legend(frameon=False, fontsize=8)
+    share_above(axis, errors)
+    axis.set(xlabel="absolute error", ylabel="share of errors above")
     return figure
+
+
+def share_above(
+    axis: Axes, errors: Mapping[str, Float[np.ndarray, ...]], weights: Float[np.ndarray, " rows"] | None = None
+) -> None:
+    """Draw, for each error that is not zero everywhere, the share of its finite values above every size.
+
+    Args:
+        axis: where.
+        errors: absolute errors by name, leading axis: rows.
+        weights: of the rows; by default all count the same.
+    """
+    for (name, values), colour in zip(errors.items(), COLOURS * len(errors), strict=False):
+        flat = values.ravel()
+        own = np.ones(len(values)) if weights is None else weights
+        own = np.repeat(own, flat.size // len(values))[np.isfinite(flat)]
+        flat = flat[np.isfinite(flat)]
+        if not np.any(flat > 0):
+            continue
+        order = np.argsort(-flat, kind="stable")
+        share = np.cumsum(own[order]) / own.sum()
+        index = np.unique(np.geomspace(1, flat.size, 2000).astype(int)) - 1
+        axis.plot(np.maximum(flat[order][index], 1e-9), share[index], color=colour, label=name.replace("_", " "))
+    axis.set(xscale="log", yscale="log")
+    axis.legend(frameon=False, fontsize=8)
 
 
 def by_component(model: Model, accuracy: Accuracy) -> dict[str, Figure]:
