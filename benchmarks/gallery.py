@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -24,9 +25,11 @@ PICTURES = {
 HEAD = """# Gallery
 
 Every economy of the package, each one file of equations. Made by `python -m benchmarks gallery`: `equilearn solve
-NAME` with default settings, seed 0. Seconds in all: start-up, compilation, learning, certificate, figures. Euler errors
-are on a fresh path (where no equation is named *euler*, those of the worst); policy errors are estimated, of the worst
-policy ([what the figures mean](certificate.md)); the rate is below one where the solution is locally unique.
+NAME` with default settings, seed 0. Seconds in all: start-up, compilation (nothing cached), learning, certificate,
+figures. Euler errors are on a fresh path (where no equation is named *euler*, those of the worst); policy errors are
+estimated, of the worst policy ([what the figures mean](certificate.md)); the rate is below one where the solution is
+locally unique. *Far outside*: the share of the fresh states of which `policy` and `follow` would warn that they are far
+outside what was learnt, though they are the economy's own: false alarms. Lines: of the file, without blank ones.
 """
 
 
@@ -38,7 +41,7 @@ def measure() -> dict:
         rows.append(row)
         pages.append(page)
     columns = ["economy", "verdict", "s in all", "s of learning", "Euler mean", "99.9 %", "policy mean", "at worst",
-               "standard error", "rate", "lines"]  # fmt: skip
+               "standard error", "rate", "far outside", "lines"]  # fmt: skip
     table = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     table += ["| " + " | ".join(map(str, row)) + " |" for row in rows]
     when = f"\n*{time.strftime('%Y-%m-%d')}, {machine()}.*\n"
@@ -49,7 +52,8 @@ def measure() -> dict:
 def _economy(name: str) -> tuple[list, str]:
     with tempfile.TemporaryDirectory() as scratch:
         folder, began = Path(scratch) / "run", time.perf_counter()
-        subprocess.run([sys.executable, "-m", "equilearn", "solve", name, "--out", str(folder)], check=True)
+        command = [sys.executable, "-m", "equilearn", "solve", name, "--out", str(folder)]
+        subprocess.run(command, check=True, env=os.environ | {"JAX_COMPILATION_CACHE_DIR": f"{scratch}/programs"})
         seconds = time.perf_counter() - began
         result = json.loads((folder / "result.json").read_text())
         figure = PICTURES.get(name, "simulated-economy")
@@ -62,7 +66,8 @@ def _economy(name: str) -> tuple[list, str]:
     errors = result["accuracy"]
     euler = errors.get("euler") or max(errors.values(), key=lambda one: one["mean"])
     policies = (result["policy_errors"] or {"summary": {}})["summary"]
-    judged = {key: one for key, one in policies.items() if "multiplier" not in key} or policies
+    multipliers = (result["policy_errors"] or {"multipliers": []})["multipliers"]
+    judged = {key: one for key, one in policies.items() if key not in multipliers} or policies
     worst = max(judged.values(), key=lambda one: one["relative mean"], default=None)
     rate = (result["policy_errors"] or {}).get("rate")
     text = (Path(economies.__file__).parent / f"{economies.ECONOMIES[name].split(':')[0]}.py").read_text()
@@ -73,7 +78,7 @@ def _economy(name: str) -> tuple[list, str]:
         f"[{name}](#{name})", verdict, f"{seconds:.0f}", f"{result['seconds']:.0f}",
         _percent(euler["mean"]), _percent(euler["99.9"]),
         *([_percent(worst[f"relative {key}"]) for key in ("mean", "max", "standard error")] if worst else [""] * 3),
-        "" if rate is None else f"{rate:.2f}", lines,
+        "" if rate is None else f"{rate:.2f}", _percent(result["outside"]), lines,
     ]  # fmt: skip
     first = re.split(r"\n\s*\n", about)[0].replace("\n", " ")
     said = "\n".join(f"- {reason}" for reason in [result["verdict"]["words"], *result["verdict"]["reasons"]])
