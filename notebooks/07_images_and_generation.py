@@ -7,6 +7,7 @@
 
 # %%
 import jax
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -116,7 +117,7 @@ filters = np.asarray(net.network.c1.weights).T.reshape(6, 5, 5)
 for axis, one in zip(axes[1], filters, strict=False):
     axis.imshow(one, cmap="coolwarm", vmin=-np.abs(filters).max(), vmax=np.abs(filters).max())
     axis.set(xticks=[], yticks=[], xlabel="a filter learnt")
-seen = np.asarray(net.network.maps(data.x_test[:1].reshape(1, 28, 28, 1))[0])[0]
+seen = np.asarray(net.network.maps(jnp.asarray(data.x_test[:1]).reshape(1, 28, 28, 1))[0])[0]
 for k, axis in enumerate(axes[1, 6:]):
     axis.imshow(seen[..., k], cmap="coolwarm")
     axis.set(xticks=[], yticks=[], xlabel="a map of a digit")

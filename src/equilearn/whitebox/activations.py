@@ -17,14 +17,14 @@ so that no exponential overflows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
 
 
-def sigmoid(h: ndarray) -> ndarray:
-    """Return 1 / (1 + exp(-h))."""
+def sigmoid(h: ndarray | float) -> Any:
+    """Return 1 / (1 + exp(-h)), of an array or a number."""
     return np.exp(-np.logaddexp(0, -h))
 
 
