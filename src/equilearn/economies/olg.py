@@ -240,7 +240,7 @@ class OLG(Model):
         return {name: (axis, labels[axis]) for axis, group in names.items() for name in group}
 
     def settings(self) -> SolveSettings:
-        """Return settings found by measurement: with them errors are a quarter of those in Table 3 at most.
+        """Return settings found by measurement: mean and 99.9th percentile are a quarter of those in Table 3 at most.
 
         Where there are many generations the run is longer and some paths start again: the way from the initial state
         to what is usual takes about a life, and in a long run the network would forget it.
