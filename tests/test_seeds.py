@@ -11,8 +11,9 @@ import pytest
 from equilearn import cli, load, solve
 from equilearn.economies.brock_mirman import BrockMirman
 from equilearn.equilibrium.problem import flatten_path
-from equilearn.equilibrium.seeds import compare
+from equilearn.equilibrium.seeds import Figures, compare
 from equilearn.errors import UserError
+from equilearn.learn import Outcome
 
 FLAGS = ["solve", "brock-mirman", "--episodes", "60", "--seed", "4", "--seeds", "2"]
 
@@ -78,6 +79,23 @@ def test_policies_further_apart_than_their_estimates_explain_are_named(several):
     other = replace(best, policy_function=moved, seed=9)
     found = compare([best, other], [seeds.figures[seeds.best]] * 2)
     assert found.agree is False and "FURTHER APART" in found.line()
+
+
+@pytest.mark.slow
+def test_a_seed_that_diverged_or_has_no_estimates_is_never_agreed_with(several):
+    seeds = several.seeds
+    best, figures = seeds.solutions[seeds.best], seeds.figures[seeds.best]
+    lost = replace(best, outcome=Outcome.DIVERGED, seed=9)
+    found = compare([lost, best, replace(best, seed=8)], [figures] * 3)
+    assert found.best == 1 and found.agree is True and "seed 9 stopped being finite: not compared" in found.line()
+    alone = compare([best, lost], [figures] * 2)
+    assert alone.agree is None and "nothing to compare it with" in alone.line()
+    blind = compare(
+        [best, replace(best, seed=8), replace(best, seed=9)], [figures, figures, Figures(figures.euler, None)]
+    )
+    assert blind.agree is None and "without estimates" in blind.line()
+    with pytest.raises(UserError, match="every one stopped being finite"):
+        compare([lost, lost], [figures] * 2)
 
 
 @pytest.mark.parametrize(

@@ -164,8 +164,10 @@ def report(solution: Any, result: dict[str, Any], folder: Path) -> int:
         return code
     print(f"{solution.outcome.value}: {solution.message}")
     if solution.outcome is Outcome.DIVERGED:
-        rate = solution.settings.learning_rate / 3
-        print(f"To go on from there: equilearn resume {folder} --learning-rate {rate:.2g}")
+        from equilearn.seed_runs import count, own
+
+        rate, place = solution.settings.learning_rate / 3, own(folder, solution.seed) if count(folder) > 1 else folder
+        print(f"To go on from there: equilearn resume {place} --learning-rate {rate:.2g}")
     print(
         f"{solution.episodes:,} episodes, {solution.gradient_steps:,} gradient steps, "
         f"{solution.seconds:.1f} s of learning"

@@ -49,11 +49,10 @@ class Figures:
             if name not in self.policy["multipliers"]
         }
 
-    @property
-    def worst(self) -> float:
-        """By this the best is chosen: the largest mean error of a policy, or of an equation without those."""
-        errors = [mean for mean, _ in self.judged.values()] or [row["mean"] for row in self.euler.values()]
-        return float(np.max(errors))
+    def worst(self, *, of_policies: bool) -> float:
+        """Return the largest mean error of a policy, or of an equation."""
+        policies = [mean for mean, _ in self.judged.values()]
+        return float(np.max(policies if of_policies else [row["mean"] for row in self.euler.values()]))
 
 
 @dataclass(frozen=True)
@@ -70,18 +69,20 @@ class Seeds:
     best, shape (solutions, 3), relative to the mean absolute value of that policy."""
 
     def rows(self) -> dict[str, dict[str, float]]:
-        """Return for every policy how far the others are from the best, and what the certificates explain of it."""
+        """Return for every policy how far the one that agrees least is from the best, and what is explained of it.
+
+        One without estimates agrees least: nothing explains its distance.
+        """
+        compared = [i for i, one in enumerate(self.solutions) if i != self.best and one.outcome is not Outcome.DIVERGED]
+        if not compared:
+            return {}
         found = {}
         for name, gaps in self.gaps.items():
             own, error = self.figures[self.best].judged.get(name, (np.nan, np.nan))
-            others = [
-                (gaps[i], *self.figures[i].judged.get(name, (np.nan, np.nan)))
-                for i in range(len(self.solutions))
-                if i != self.best
-            ]
+            others = [(gaps[i], *self.figures[i].judged.get(name, (np.nan, np.nan))) for i in compared]
             explained = [own + other + 2 * (error + noise) for _, other, noise in others]
             ratios = [gap[0] / bound for (gap, *_), bound in zip(others, explained, strict=True)]
-            i = int(np.nanargmax(ratios)) if not np.all(np.isnan(ratios)) else 0
+            i = int(np.argmax(np.nan_to_num(ratios, nan=np.inf)))
             gap, other, _ = others[i]
             found[name] = {
                 "mean": float(gap[0]),
@@ -105,10 +106,16 @@ class Seeds:
         """Return the finding in a sentence or two that anyone understands."""
         seeds = ", ".join(str(one.seed) for one in self.solutions)
         head = f"Seeds {seeds}; the best is seed {self.solutions[self.best].seed}. "
+        lost = [str(one.seed) for one in self.solutions if one.outcome is Outcome.DIVERGED]
+        if lost:
+            head += f"The numbers of seed {', '.join(lost)} stopped being finite: not compared. "
+        rows = self.rows()
+        if not rows:
+            return f"{head}There is nothing to compare it with."
         apart = "; ".join(
             f"{name.replace('_', ' ')} {relative(row['mean'])} on average"
             + ("" if np.isnan(row["explained"]) else f" (estimated errors explain {relative(row['explained'])})")
-            for name, row in self.rows().items()
+            for name, row in rows.items()
         )
         if self.agree is None:
             return f"{head}The policies are apart by {apart}; without estimates of their errors that is all."
@@ -165,7 +172,8 @@ def compare(solutions: Sequence[Solution], figures: Sequence[Figures]) -> Seeds:
     whole = [i for i, one in enumerate(solutions) if one.outcome is not Outcome.DIVERGED]
     if not whole:
         raise UserError("seeds: the numbers of every one stopped being finite; lower the learning rate.")
-    best = min(whole, key=lambda i: np.nan_to_num(figures[i].worst, nan=np.inf))
+    of_policies = all(figures[i].judged for i in whole)  # errors of policies and of equations are not compared
+    best = min(whole, key=lambda i: np.nan_to_num(figures[i].worst(of_policies=of_policies), nan=np.inf))
     path = flatten_path(solutions[best].states(STATES))
     names = figures[best].judged or solutions[best].model.Policy._fields
     with in_precision(solutions[best].precision):
