@@ -164,9 +164,11 @@ def report(solution: Any, result: dict[str, Any], folder: Path) -> int:
         return code
     print(f"{solution.outcome.value}: {solution.message}")
     if solution.outcome is Outcome.DIVERGED:
-        from equilearn.seed_runs import count, own
+        from equilearn.equilibrium.seeds import own_folder
+        from equilearn.seed_runs import count
 
-        rate, place = solution.settings.learning_rate / 3, own(folder, solution.seed) if count(folder) > 1 else folder
+        rate = solution.settings.learning_rate / 3
+        place = own_folder(folder, solution.seed) if count(folder) > 1 else folder
         print(f"To go on from there: equilearn resume {place} --learning-rate {rate:.2g}")
     print(
         f"{solution.episodes:,} episodes, {solution.gradient_steps:,} gradient steps, "

@@ -18,7 +18,7 @@ from typing import Any
 
 from equilearn import runs
 from equilearn.equilibrium import Model, Solution, SolveSettings
-from equilearn.equilibrium.seeds import Figures, Seeds, compare, seeds_of
+from equilearn.equilibrium.seeds import Figures, Seeds, compare, own_folder, seeds_of
 from equilearn.errors import UserError
 from equilearn.learn.devices import alone
 from equilearn.learn.files import writing
@@ -48,7 +48,9 @@ def begin(
     with writing(folder):
         runs.refuse_taken(folder)
         runs.write_settings(folder, stored, start)
-        pairs = [runs.begin(target, model, settings, one, own(folder, one), start=start, live=live) for one in seeds]
+        pairs = [
+            runs.begin(target, model, settings, one, own_folder(folder, one), start=start, live=live) for one in seeds
+        ]
         return _finish(folder, pairs)
 
 
@@ -62,7 +64,7 @@ def resume(folder: Path, target: str | None = None, *, live: bool = True) -> tup
     with writing(folder):
         pairs = []
         for one in _seeds(folder, stored):
-            inside = own(folder, one)
+            inside = own_folder(folder, one)
             if (inside / RESULT).exists():
                 pairs.append((runs.open_run(inside, target), _read(inside / RESULT)))
             elif (inside / SETTINGS).exists():
@@ -82,11 +84,6 @@ def count(folder: Path) -> int:
         return int(content["seeds"])
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return 1
-
-
-def own(folder: Path, seed: int) -> Path:
-    """Return the run folder of one seed."""
-    return folder / f"seed-{seed}"
 
 
 def _seeds(folder: Path, stored: dict[str, Any]) -> tuple[int, ...]:

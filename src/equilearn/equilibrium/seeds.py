@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -193,11 +194,16 @@ def compare(solutions: Sequence[Solution], figures: Sequence[Figures]) -> Seeds:
     return Seeds(solutions, figures, best, gaps)
 
 
-def solve_all(seeds: Sequence[int], solve: Callable[[int], Solution]) -> Seeds:
-    """Solve from each seed, certify, compare."""
+def own_folder(folder: Path, seed: int) -> Path:
+    """Return the folder of one seed in that of several."""
+    return folder / f"seed-{seed}"
+
+
+def solve_all(solve: Callable[..., Solution], seeds: Sequence[int], folder: Path | None) -> Seeds:
+    """Solve from each seed, in a folder of its own where there is one; certify; compare."""
     solutions, figures = [], []
     for seed in seeds:
-        solution = solve(seed)
+        solution = solve(seed=seed, folder=None if folder is None else own_folder(folder, seed))
         accuracy = solution.accuracy()
         policy = None if accuracy.policy is None else accuracy.policy.record()
         solutions.append(solution)

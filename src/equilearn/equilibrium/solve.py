@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -70,21 +71,11 @@ def solve(
         UserError: the model or an argument is wrong; the message says what and how to repair it.
     """
     if seeds is not None:
-        several = solve_all(
-            seeds_of(seeds, seed),
-            lambda one: solve(
-                model,
-                seed=one,
-                settings=settings,
-                optimizer=optimizer,
-                weights=weights,
-                balancing=balancing,
-                start=start,
-                folder=None if folder is None else Path(folder) / f"seed-{one}",
-                resume=resume,
-                live=live,
-            ),
-        )
+        one = functools.partial(
+            solve, model, settings=settings, optimizer=optimizer, weights=weights, balancing=balancing, start=start,
+            resume=resume, live=live,
+        )  # fmt: skip
+        several = solve_all(one, seeds_of(seeds, seed), None if folder is None else Path(folder))
         return replace(several.solutions[several.best], seeds=several)
     if settings is None and isinstance(model, Model):
         settings = model.settings() if start is None else warm_settings(model.settings(), start)
