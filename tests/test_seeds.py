@@ -69,6 +69,19 @@ def test_interrupted_after_the_first_seed_it_goes_on_to_the_same_end(folder, tmp
 
 
 @pytest.mark.slow
+def test_a_folder_whose_seeds_are_not_its_own_is_refused(folder, tmp_path, capsys):
+    other = tmp_path / "run"
+    shutil.copytree(folder, other)
+    shutil.rmtree(other / "seed-5")
+    shutil.copytree(other / "seed-4", other / "seed-5")
+    assert cli.run(["resume", str(other)]) == 2
+    assert "seed-5: is not of these seeds" in capsys.readouterr().err
+    settings = json.loads((other / "settings.json").read_text())
+    (other / "settings.json").write_text(json.dumps(settings | {"seeds": "two"}))
+    assert cli.run(["resume", str(other)]) == 2 and "is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_policies_further_apart_than_their_estimates_explain_are_named(several):
     seeds = several.seeds
     assert seeds.agree and "say the same" in str(seeds)

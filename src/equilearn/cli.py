@@ -129,9 +129,9 @@ def _resume(arguments: list[str]) -> int:
     advise(Path(folder), parsed.model)
     if training:
         return say(agent_runs.resume(Path(folder), training, parsed.model), Path(folder))
-    if (seeds := seed_runs.count(Path(folder))) > 1:
+    if seed_runs.has_seeds(Path(folder)):
         if changes:
-            raise UserError(f"{folder}: is of {seeds} seeds; go on with other settings in the folder of each seed.")
+            raise UserError(f"{folder}: is of several seeds; go on with other settings in the folder of each seed.")
         solution, result = seed_runs.resume(Path(folder), parsed.model)
     else:
         solution, result = resume(Path(folder), parsed.model, changes)

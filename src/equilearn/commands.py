@@ -165,10 +165,10 @@ def report(solution: Any, result: dict[str, Any], folder: Path) -> int:
     print(f"{solution.outcome.value}: {solution.message}")
     if solution.outcome is Outcome.DIVERGED:
         from equilearn.equilibrium.seeds import own_folder
-        from equilearn.seed_runs import count
+        from equilearn.seed_runs import has_seeds
 
         rate = solution.settings.learning_rate / 3
-        place = own_folder(folder, solution.seed) if count(folder) > 1 else folder
+        place = own_folder(folder, solution.seed) if has_seeds(folder) else folder
         print(f"To go on from there: equilearn resume {place} --learning-rate {rate:.2g}")
     print(
         f"{solution.episodes:,} episodes, {solution.gradient_steps:,} gradient steps, "

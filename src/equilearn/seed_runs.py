@@ -22,6 +22,7 @@ from equilearn.equilibrium.seeds import Figures, Seeds, compare, own_folder, see
 from equilearn.errors import UserError
 from equilearn.learn.devices import alone
 from equilearn.learn.files import writing
+from equilearn.learn.identity import difference
 from equilearn.report import Findings, write_findings
 from equilearn.runs import RESULT, SETTINGS
 
@@ -65,6 +66,8 @@ def resume(folder: Path, target: str | None = None, *, live: bool = True) -> tup
         pairs = []
         for one in _seeds(folder, stored):
             inside = own_folder(folder, one)
+            if (inside / SETTINGS).exists():
+                _check_own(inside, stored | {"seed": one})
             if (inside / RESULT).exists():
                 pairs.append((runs.open_run(inside, target), _read(inside / RESULT)))
             elif (inside / SETTINGS).exists():
@@ -77,13 +80,13 @@ def resume(folder: Path, target: str | None = None, *, live: bool = True) -> tup
         return _finish(folder, pairs)
 
 
-def count(folder: Path) -> int:
-    """Return of how many seeds a folder is; one where it is of one run, or of something else."""
+def has_seeds(folder: Path) -> bool:
+    """Return whether a folder is of several seeds, not of one run or of something else."""
     try:
         content = json.loads((folder / SETTINGS).read_text())
-        return int(content["seeds"])
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
-        return 1
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and "seeds" in content
 
 
 def _seeds(folder: Path, stored: dict[str, Any]) -> tuple[int, ...]:
@@ -91,6 +94,14 @@ def _seeds(folder: Path, stored: dict[str, Any]) -> tuple[int, ...]:
         return seeds_of(stored["seeds"], stored["seed"])
     except UserError as error:
         raise UserError(f"{folder / SETTINGS}: is damaged ({error}).") from None
+
+
+def _check_own(inside: Path, wanted: dict[str, Any]) -> None:
+    """Refuse the folder of a seed that is of another model or seed; its settings may have been changed on the way."""
+    names = ("problem", "model", "seed")
+    there = runs.read_settings(inside)
+    if found := difference({n: there[n] for n in names}, {n: wanted[n] for n in names}):
+        raise UserError(f"{inside}: is not of these seeds: {found}; put it back as it was, or delete it.")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -115,23 +126,34 @@ def _finish(folder: Path, pairs: list[tuple[Solution, dict[str, Any]]]) -> tuple
         result["verdict"] = result["verdict"] | {"accurate": False, "words": words}
     best.save(folder / "solution.npz")
     details = {"settings": result["settings"], "versions": result["versions"]}
-    findings = _page(seeds, results)
+    findings = _page(seeds, results, result["verdict"]["words"])
     findings.result = result
     write_findings(folder, f"{best.model.name}: {len(pairs)} seeds", findings, details)
     return replace(best, seeds=seeds), result
 
 
-def _page(seeds: Seeds, results: list[dict[str, Any]]) -> Findings:
+def _page(seeds: Seeds, results: list[dict[str, Any]], words: str) -> Findings:
     """Return the page that compares the seeds."""
     findings = Findings(seeds.line())
+    findings.text(f"The best of them: {words}")
     rows = []
     for i, (solution, figures, result) in enumerate(zip(seeds.solutions, seeds.figures, results, strict=True)):
         euler = max((row["mean"] for row in figures.euler.values()), default=math.nan)
         policy = max((mean for mean, _ in figures.judged.values()), default=math.nan)
         rate = math.nan if figures.policy is None else figures.policy["rate"]
         name = f"{solution.seed}{' (best)' if i == seeds.best else ''}"
-        rows.append([name, euler, policy, rate, solution.episodes, solution.seconds, result["verdict"]["words"]])
-    columns = ["seed", "mean equilibrium error", "mean policy error", "rate", "episodes", "seconds", "verdict"]
+        rows.append(
+            [
+                name,
+                euler,
+                policy,
+                rate,
+                solution.episodes,
+                solution.seconds,
+                "yes" if result["verdict"]["accurate"] else "no",
+            ]
+        )
+    columns = ["seed", "mean equilibrium error", "mean policy error", "rate", "episodes", "seconds", "accurate"]
     findings.table("Every seed; its report is in its own folder.", columns, rows)
     apart = [[name, *row.values()] for name, row in seeds.rows().items()]
     columns = ["policy", "mean", "99.9 %", "largest", "error of the best", "error of the other", "explained"]
