@@ -194,8 +194,11 @@ def member(rank, processes=3, **more):
     return {"rank": rank, "processes": processes, **more}
 
 
-def roll_call(*members, patience=10.0, port=None):
-    """Return how the roll call ended for each: None, the first process's address, or the sentence."""
+def roll_call(*members, patience=10.0, port=None, before=lambda: None):
+    """Return how the roll call ended for each: None, the first process's address, or the sentence.
+
+    `before` happens once the first has started, and before the others do.
+    """
     port, ends = port or free_port(), {}
 
     def take_part(place, me):
@@ -206,7 +209,9 @@ def roll_call(*members, patience=10.0, port=None):
             ends[place] = str(error)
 
     threads = [threading.Thread(target=take_part, args=one) for one in enumerate(members)]
-    for thread in threads:
+    threads[0].start()
+    before()
+    for thread in threads[1:]:
         thread.start()
     for thread in threads:
         thread.join()
@@ -230,9 +235,7 @@ def test_strangers_are_left_alone_and_those_who_left_may_come_again():
             except ConnectionRefusedError:
                 time.sleep(0.01)
 
-    disturber = threading.Thread(target=disturb, daemon=True)
-    disturber.start()
-    ends, _ = roll_call(member(0), member(1), member(2), port=port)
+    ends, _ = roll_call(member(0), member(1), member(2), port=port, before=disturb)
     assert ends == [f"127.0.0.1:{port}", None, None]
 
 

@@ -68,12 +68,15 @@ def test_killed_again_and_again_a_run_ends_bit_for_bit_where_the_whole_one_ends(
     whole, killed, moments = tmp_path / "whole", tmp_path / "killed", random.Random(name)
     subprocess.run([*COMMAND, *RUNS[name], "--out", str(whole)], check=True, capture_output=True)
     length = WARM[name]
-    for kill in range(KILLS[name]):
+
+    def going_on():
         started = killed.joinpath("settings.json").exists()
-        command = ["resume", str(killed)] if started else [*RUNS[name], "--out", str(killed)]
-        process = subprocess.Popen([*COMMAND, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return [*COMMAND, *(["resume", str(killed)] if started else [*RUNS[name], "--out", str(killed)])]
+
+    for kill in range(KILLS[name]):
+        process = subprocess.Popen(going_on(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         before, until = newest(killed), time.monotonic() + moments.uniform(0.5, length)
-        while process.poll() is None and time.monotonic() < until and not (kill % 2 and newest(killed) != before):
+        while process.poll() is None and (newest(killed) == before if kill % 2 else time.monotonic() < until):
             time.sleep(0.005)
         time.sleep(moments.uniform(0, 0.03))
         number = moments.choice(SIGNALS)
@@ -85,7 +88,7 @@ def test_killed_again_and_again_a_run_ends_bit_for_bit_where_the_whole_one_ends(
         assert "Traceback" not in said
         if process.returncode > 0 and newest(killed):
             assert f"equilearn resume {killed}` goes on" in said
-    subprocess.run([*COMMAND, "resume", str(killed)], check=True, capture_output=True)
+    subprocess.run(going_on(), check=True, capture_output=True)
     same_results(whole, killed)
     assert not list(killed.rglob(".*.part"))
 
