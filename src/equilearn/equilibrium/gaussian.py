@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from equilearn.equilibrium.quadrature import GaussHermite, Rule
+from equilearn.equilibrium.sampling import around_mean
 from equilearn.equilibrium.shocks import Matrix, Shock, square
 from equilearn.errors import UserError
 from equilearn.parameters import fit_fields, traced
@@ -43,6 +44,17 @@ class _Vector(Shock):
         nodes, weights = self.rule.nodes(len(self.covariance))
         steps = self.scale * jnp.asarray(nodes @ self._factor.T, jnp.float32)
         return self.mean(current) + steps, jnp.asarray(weights, jnp.float32)
+
+    def sampled(
+        self, current: Float[Array, " d"], count: int, *, key: PRNGKeyArray
+    ) -> tuple[Float[Array, "drawn d"], Float[Array, "2 drawn"]]:
+        """Return the mean and pairs of nodes around it, where the rule has such; see `sampling`."""
+        nodes, weights = self.rule.nodes(len(self.covariance))
+        around = around_mean(nodes, weights, self._factor, count, key=key)
+        if around is None:
+            return super().sampled(current, count, key=key)
+        steps, each = around
+        return self.mean(current) + self.scale * steps, each
 
     def draw(self, current: Float[Array, " d"], *, key: PRNGKeyArray) -> Float[Array, " d"]:
         """Draw x'."""

@@ -237,17 +237,23 @@ def pieces(model: Model, state: Any, raw: Float[Array, " raw"]) -> Iterator[tupl
         at += feasible.size
 
 
-def expectation(policy: Any, state: Any, decision: Any, moves: Float[Array, "nodes raw"] | None = None) -> Expect:
+def expectation(
+    policy: Any,
+    state: Any,
+    decision: Any,
+    moves: Float[Array, "nodes raw"] | None = None,
+    nodes: tuple[Any, Float[Array, " nodes"]] | None = None,
+) -> Expect:
     """Return the conditional expectation operator in a state, given today's decision.
 
     The policy is a function of the state that knows its `model`: a `PolicyFunction`, or a plan to try a model with.
     `moves` are added to tomorrow's raw numbers, at each node of the shock its own.
 
-    It is a sum over the nodes of the shock: exact for a Markov chain, a quadrature rule for continuous shocks. What
-    does not depend on next period's shock is computed once.
+    It is a sum over the nodes of the shock, or over those that are given: exact for a Markov chain, a quadrature rule
+    for continuous shocks. What does not depend on next period's shock is computed once.
     """
     model = policy.model
-    values, probabilities = model.process(state, decision).nodes(shock_of(state))
+    values, probabilities = model.process(state, decision).nodes(shock_of(state)) if nodes is None else nodes
 
     def expect(function: Callable[[Any, Any], Any]) -> PyTree[Array]:
         def at(shock: Any, *move: Array) -> PyTree[Array]:
@@ -264,3 +270,14 @@ def equation_errors(policy: PolicyFunction, state: Any) -> dict[str, Array]:
     """Return the errors in the equilibrium conditions in one state."""
     decision = policy(state)
     return policy.model.errors(state, decision, expectation(policy, state, decision))
+
+
+def estimated_errors(policy: PolicyFunction, state: Any, count: int, *, key: PRNGKeyArray) -> dict[str, Array]:
+    """Return two independent estimates of the errors in one state, leading axis 2; each is from about `count` nodes."""
+    decision, model = policy(state), policy.model
+    values, weights = model.process(state, decision).sampled(shock_of(state), count, key=key)
+
+    def errors(own: Float[Array, " drawn"]) -> dict[str, Array]:
+        return model.errors(state, decision, expectation(policy, state, decision, nodes=(values, own)))
+
+    return jax.vmap(errors)(weights)

@@ -7,7 +7,8 @@ in the equilibrium conditions at the states visited, go on from where the simula
 
 where the denominator is held fixed in the gradient: the second term has the same units and lowers the largest
 errors. For small errors the logarithm changes nothing; a relative error of a bad policy would else saturate at -1,
-where nothing is left to descend on. Legend: P parallel paths, T periods an episode.
+where nothing is left to descend on. With `sampled_nodes` squares are products of two independent estimates, see
+`sampling`. Legend: P parallel paths, T periods an episode.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
 from equilearn.equilibrium.balancing import ReLoBRaLo, Weights, fixed
-from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors
+from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, estimated_errors
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.simulation import initial_states, simulate_paths
 from equilearn.learn import Problem
@@ -111,22 +112,37 @@ class EquilibriumProblem(Problem):
         self, networks: MLP, world: Economies, batch: Any, *, key: PRNGKeyArray
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """Return the weighted sum of the equations' losses, and the mean squared error of each equation."""
-        del key
         policy = PolicyFunction(networks, world.scaling, self.model)
-        errors = jax.vmap(lambda state: equation_errors(policy, state))(batch)
-        logs = {name: symmetric(errors[name]) for name in self.equations}
-        squares = {name: jnp.mean(logs[name] ** 2) for name in self.equations}
+        squared = {name: self._squared(logs) for name, logs in self._logs(policy, batch, key).items()}
+        squares = {name: jnp.mean(square) for name, (square, _) in squared.items()}
         tails = {
-            name: jnp.mean(logs[name] ** 4) / (jax.lax.stop_gradient(squares[name]) + 1e-20) for name in self.equations
+            name: jnp.mean(square**2) / (jax.lax.stop_gradient(jnp.mean(size)) + 1e-20)
+            for name, (square, size) in squared.items()
         }
         terms = jnp.stack([squares[name] + self.settings.tail * tails[name] for name in self.equations])
         return jnp.sum(world.weights.values * terms), squares
+
+    def _logs(self, policy: PolicyFunction, batch: Any, key: PRNGKeyArray) -> dict[str, Float[Array, "..."]]:
+        """Return log(1 + error) of every equation in every state; two estimates where nodes are sampled."""
+        count = self.settings.sampled_nodes
+        if count == 0:
+            errors = jax.vmap(lambda state: equation_errors(policy, state))(batch)
+        else:
+            keys = jax.random.split(key, jax.tree.leaves(batch)[0].shape[0])
+            errors = jax.vmap(lambda state, own: estimated_errors(policy, state, count, key=own))(batch, keys)
+        return {name: symmetric(errors[name]) for name in self.equations}
+
+    def _squared(self, logs: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """Return the squares of the errors, right on average, and their size, which is never negative."""
+        if self.settings.sampled_nodes == 0:
+            return logs**2, logs**2
+        return logs[:, 0] * logs[:, 1], 0.5 * jnp.sum(logs**2, axis=1)
 
     def absorb(self, networks: MLP, world: Economies, data: Any, parts: dict[str, Array]) -> Economies:
         """Adapt the equations' weights where a balancing is given."""
         if self.balancing is None:
             return world
-        losses = jnp.stack([jnp.mean(parts[name]) for name in self.equations])
+        losses = jnp.stack([jnp.abs(jnp.mean(parts[name])) for name in self.equations])
         return eqx.tree_at(lambda w: w.weights, world, self.balancing.update(world.weights, losses))
 
     def check(self, networks: MLP, world: Economies, *, key: PRNGKeyArray) -> dict[str, Float[Array, ...]]:

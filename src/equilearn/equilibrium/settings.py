@@ -34,6 +34,9 @@ class SolveSettings(LearnSettings):
     """Decay of weight matrices, per unit of learning rate."""
     tail: float = 0.02
     """Weight of the fourth moment of the errors in the loss, which lowers the largest errors."""
+    sampled_nodes: int = 0
+    """Nodes of the shock in each of the two expectations of a state in a gradient step, drawn anew each time; 0 takes
+    all nodes. For models with many shocks. Checks and the certificate always take all nodes."""
     paths: int = 256
     """Economies simulated side by side and carried over from episode to episode."""
     periods: int = 4
@@ -65,6 +68,11 @@ class SolveSettings(LearnSettings):
             raise UserError(f"settings: steepness must be above 0, not {self.steepness}.")
         for name in ("learning_rate", "weight_decay", "tail"):
             within("settings", name, getattr(self, name), 0)
+        within("settings", "sampled_nodes", self.sampled_nodes, 0, MOST_SAMPLES)
+        if self.sampled_nodes % 2:
+            raise UserError(
+                f"settings: sampled_nodes must be even, for nodes are drawn in pairs, not {self.sampled_nodes}."
+            )
         if not 0 <= self.exploration < 1:
             raise UserError(f"settings: exploration must be in [0, 1), not {self.exploration}.")
         if not 0 <= self.restart <= 1:

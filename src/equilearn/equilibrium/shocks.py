@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from equilearn.equilibrium.sampling import drawn_from
 from equilearn.errors import UserError
 
 Matrix = tuple[tuple[float, ...], ...]
@@ -46,6 +47,15 @@ class Shock(abc.ABC):
     @abc.abstractmethod
     def nodes(self, current: Any) -> tuple[Any, Float[Array, " nodes"]]:
         """Return next period's values and their conditional probabilities."""
+
+    def sampled(self, current: Any, count: int, *, key: PRNGKeyArray) -> tuple[Any, Float[Array, "2 drawn"]]:
+        """Return nodes drawn for two independent expectations, about `count` for each, and each one's weights on all.
+
+        On average over the key both expectations are those over `nodes`; see `sampling`.
+        """
+        values, probabilities = self.nodes(current)
+        drawn, weights = drawn_from(probabilities, count, key=key)
+        return jax.tree.map(lambda leaf: leaf[drawn], values), weights
 
     def mean(self, current: Any) -> Any:
         """Return the conditional mean of next period's value: where a path goes without innovations."""
