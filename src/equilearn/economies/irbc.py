@@ -180,18 +180,20 @@ class IRBC(Model):
         """Return the log of the budget's multiplier: the root of log(consumption(multiplier) / world consumption).
 
         Newton's method in logs: the function is convex and falls with a slope between -1 and -least_ies, so the
-        steps converge from any start.
+        steps converge from any start. The last step alone is differentiated: its derivative is that of the root.
         """
         ies, base = jnp.asarray(self.ies), namespace(self.steady_consumption).log(self.steady_consumption)
         target = jnp.log(self.world_consumption(state, policy))
 
-        def step(x: Float[Array, ""], _: None) -> tuple[Float[Array, ""], None]:
+        def step(x: Float[Array, ""], total: Float[Array, ""]) -> Float[Array, ""]:
             logs = base - ies * x
             shares = jax.nn.softmax(logs)
-            return x + (jax.scipy.special.logsumexp(logs) - target) / jnp.sum(shares * ies), None
+            return x + (jax.scipy.special.logsumexp(logs) - total) / jnp.sum(shares * ies)
 
-        start = (base + np.log(self.countries) - target) / jnp.mean(ies)
-        return jax.lax.scan(step, start, length=NEWTON_STEPS)[0]
+        held = jax.lax.stop_gradient(target)
+        start = (jax.lax.stop_gradient(base) + np.log(self.countries) - held) / jnp.mean(ies)
+        root = jax.lax.fori_loop(0, NEWTON_STEPS - 1, lambda _, x: step(x, held), start)
+        return step(root, target)
 
     def consumption(self, state: State, policy: Any) -> Float[Array, " N"]:
         """Return every country's consumption."""
