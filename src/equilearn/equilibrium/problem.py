@@ -5,9 +5,10 @@ in the equilibrium conditions at the states visited, go on from where the simula
 
     sum over equations e of w_e (m2_e + tail m4_e / m2_e),   m_k the k-th moment of log(1 + error),
 
-where the denominator is held fixed in the gradient: the second term has the same units and lowers the largest
-errors. For small errors the logarithm changes nothing; a relative error of a bad policy would else saturate at -1,
-where nothing is left to descend on. Legend: P parallel paths, T periods an episode.
+over states and components; where a model weighs these, nine tenths of each moment are weighted, for what nobody owns
+today must be learnt too. The denominator is held fixed in the gradient: the second term has the same units and lowers
+the largest errors. For small errors the logarithm changes nothing; a relative error of a bad policy would else saturate
+at -1, where nothing is left to descend on. Legend: P parallel paths, T periods an episode.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
 from equilearn.equilibrium.balancing import ReLoBRaLo, Weights, fixed
-from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors
+from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, equation_weights
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.simulation import initial_states, simulate_paths
 from equilearn.learn import Problem
@@ -32,6 +33,8 @@ SCALING_RATE = 0.1
 """How fast it follows: the weight of an episode's data, so that a wild beginning is forgotten."""
 WARM = 100
 """Periods that economies are simulated before learning where it starts from a solution."""
+ALIKE = 0.1
+"""Share of the loss in which all components of an error count the same, however a model weighs them."""
 BATCH = 256
 """States computed at once outside the learning: so many fit the cache."""
 
@@ -115,9 +118,12 @@ class EquilibriumProblem(Problem):
         policy = PolicyFunction(networks, world.scaling, self.model)
         errors = jax.vmap(lambda state: equation_errors(policy, state))(batch)
         logs = {name: symmetric(errors[name]) for name in self.equations}
-        squares = {name: jnp.mean(logs[name] ** 2) for name in self.equations}
+        weights = jax.lax.stop_gradient(jax.vmap(lambda state: equation_weights(policy, state))(batch))
+        counts = {name: ALIKE + (1 - ALIKE) * weights.get(name, 1.0) for name in self.equations}
+        squares = {name: jnp.mean(counts[name] * logs[name] ** 2) for name in self.equations}
         tails = {
-            name: jnp.mean(logs[name] ** 4) / (jax.lax.stop_gradient(squares[name]) + 1e-20) for name in self.equations
+            name: jnp.mean(counts[name] * logs[name] ** 4) / (jax.lax.stop_gradient(squares[name]) + 1e-20)
+            for name in self.equations
         }
         terms = jnp.stack([squares[name] + self.settings.tail * tails[name] for name in self.equations])
         return jnp.sum(world.weights.values * terms), squares
@@ -158,6 +164,11 @@ def symmetric(error: Float[Array, ...]) -> Float[Array, ...]:
 def flatten_path(path: Any) -> Any:
     """Merge the axes (T, P) of a path of states into one."""
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), path)
+
+
+def weights_on(policy: PolicyFunction, states: Any) -> dict[str, Float[Array, "S ..."]]:
+    """Return the weights of the errors in S states, for the equations that the model weighs."""
+    return jax.lax.map(lambda state: equation_weights(policy, state), states, batch_size=BATCH)
 
 
 def errors_on(policy: PolicyFunction, states: Any) -> dict[str, Float[Array, "S ..."]]:
