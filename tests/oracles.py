@@ -182,3 +182,106 @@ def stationary_continuum(model, nodes=600):
         points, mass = distribution(price)
         low, high = (price, high) if mass @ points > 1 else (low, price)
     return price, np.sqrt(mass @ (points - 1) ** 2), mass[0]
+
+
+class KrusellSmithOwn:
+    """The method of Krusell and Smith (1998) for `KrusellSmith`: agents forecast capital by a log-linear rule.
+
+    Given the rule, consumption on a grid of own capital, aggregate capital, times and work comes from endogenous grid
+    points; given consumption, a long simulated histogram (Young, 2010) gives the rule by regression; again until the
+    rule stays. `rule` has intercept and slope in bad and in good times, `fit` their R2, `mean` capital in the long run.
+    """
+
+    def __init__(self, model, periods=4000, burn_in=500, own=180, seed=0):
+        self.model, self.nodes = model, model.histogram.nodes.astype(float)
+        self.grid = self.nodes[0] + (self.nodes[-1] - self.nodes[0]) * np.linspace(0, 1, own) ** 3
+        self.capital = model.benchmark * np.linspace(0.85, 1.2, 8)
+        generator, chain = np.random.default_rng(seed), np.asarray(model.shock.transition)
+        self.shocks = [0]
+        for draw in generator.random(periods + burn_in):
+            self.shocks.append(int(draw > chain[self.shocks[-1], 0]))
+        self.probability = chain[:, :, None, None] * np.asarray(model.change)  # [z, z', e, e']
+        income = self.prices(np.arange(2)[:, None], self.capital)[1]
+        self.consumption = 0.02 * self.grid + 0.5 * income[0].mean() + np.zeros((2, 2, len(self.capital), own))
+        slope = 0.96
+        self.rule = np.array([[np.log(model.benchmark) * (1 - slope), slope]] * 2)
+        start = np.array([[0.1], [0.9]]) * np.exp(-0.5 * ((self.nodes / model.benchmark - 1) / 0.4) ** 2)
+        for _ in range(40):
+            self._solve()
+            path, mass = self.follow(start / start.sum(), self.shocks)
+            start, before = mass, self.rule.copy()
+            logs, z = np.log(path[burn_in:]), np.asarray(self.shocks[burn_in : len(path) - 1])
+            self.fit = []
+            for state in range(2):
+                x, y = logs[:-1][z == state], logs[1:][z == state]
+                slope, intercept = np.polyfit(x, y, 1)
+                self.rule[state] = 0.7 * before[state] + 0.3 * np.array([intercept, slope])
+                self.fit.append(1 - np.var(y - intercept - slope * x) / np.var(y))
+            at = np.log(path[burn_in:].mean())
+            gap = np.abs((self.rule - before) @ [1, at]).max() + np.abs(self.rule - before)[:, 1].max() / 30
+            if gap < 2e-6:
+                break
+        assert gap < 2e-6, "the oracle itself must converge"
+        self.mean, self.mass = path[burn_in:].mean(), mass
+
+    def prices(self, z, capital):
+        """Return the gross return and the incomes (last axis: out of work, at work)."""
+        m = self.model
+        u, tfp = np.asarray(m.unemployment)[z], np.asarray(m.productivity)[z]
+        ratio = capital / (m.labour * (1 - u))
+        gross = 1 - m.depreciation + m.capital_share * tfp * ratio ** (m.capital_share - 1)
+        paid = m.labour - m.benefit * u / (1 - u) + 0 * capital
+        return gross, ((1 - m.capital_share) * tfp * ratio**m.capital_share)[..., None] * np.stack(
+            [m.benefit + 0 * paid, paid], axis=-1
+        )
+
+    def _solve(self):
+        """Iterate on endogenous grid points until consumption stays."""
+        following = np.exp(self.rule[:, :1] + self.rule[:, 1:] * np.log(self.capital))  # [z, K]
+        at = np.clip((following - self.capital[0]) / (self.capital[1] - self.capital[0]), 0, len(self.capital) - 1.001)
+        low, share = at.astype(int), (at % 1)[..., None]
+        gross, income = self.prices(np.arange(2)[:, None], self.capital)
+        later = [self.prices(z, following)[0][..., None] for z in range(2)]  # [z', z, K]
+        for _ in range(4000):
+            value = 0.0
+            for z in range(2):
+                c = self.consumption[z]  # [e', K, k]
+                c = c[:, low] * (1 - share) + c[:, low + 1] * share  # [e', z, K, k]
+                value = value + np.einsum("zef,fzKk->ezKk", self.probability[:, z], later[z] / c)
+            wanted = 1 / (self.model.discount * value)
+            new = np.empty_like(self.consumption)
+            for e in range(2):
+                own = (wanted[e] + self.grid - income[..., e, None]) / gross[..., None]
+                for z in range(2):
+                    for i in range(len(self.capital)):
+                        saved = np.interp(self.grid, own[z, i], self.grid)
+                        new[z, e, i] = gross[z, i] * self.grid + income[z, i, e] - saved
+            gap, self.consumption = np.abs(new / self.consumption - 1).max(), new
+            if gap < 1e-7:
+                break
+
+    def spent(self, z, capital, own):
+        """Return consumption out of work and at work in times z, with aggregate capital, of those with own capital."""
+        at = np.clip((capital - self.capital[0]) / (self.capital[1] - self.capital[0]), 0, len(self.capital) - 1.001)
+        low, share = int(at), at % 1
+        c = self.consumption[z][:, low] * (1 - share) + self.consumption[z][:, low + 1] * share
+        return np.stack([np.interp(own, self.grid, c[e]) for e in range(2)])
+
+    def follow(self, mass, shocks):
+        """Return the path of capital where the distribution starts at a mass, and the mass at its end."""
+        path, change, nodes = [], np.asarray(self.model.change), self.nodes
+        for z, following in zip(shocks, [*shocks[1:], shocks[-1]], strict=True):
+            capital = mass.sum(axis=0) @ nodes
+            path.append(capital)
+            gross, income = self.prices(z, np.asarray(capital))
+            saved = np.clip(gross * nodes + income[:, None] - self.spent(z, capital, nodes), nodes[0], nodes[-1])
+            low = np.clip(np.searchsorted(nodes, saved, side="right") - 1, 0, len(nodes) - 2)
+            up = (saved - nodes[low]) / (nodes[low + 1] - nodes[low])
+            moved = [
+                np.bincount(low[e], mass[e] * (1 - up[e]), len(nodes))
+                + np.bincount(low[e] + 1, mass[e] * up[e], len(nodes))
+                for e in range(2)
+            ]
+            mass = change[z, following].T @ np.stack(moved)
+            mass /= mass.sum()
+        return np.asarray(path), mass

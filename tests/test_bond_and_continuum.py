@@ -10,7 +10,7 @@ from oracles import stationary_continuum
 from scipy.optimize import brentq
 
 from equilearn.economies.bond import LEAST_CONSUMPTION, PRICES, BondOLG, clearing
-from equilearn.economies.continuum import INNER_NODES, Continuum, cubic_weights
+from equilearn.economies.continuum import INNER_NODES, Continuum
 from equilearn.equilibrium import solve
 from equilearn.errors import UserError
 
@@ -64,15 +64,7 @@ def test_the_bond_economy_is_solved_to_the_aim():
     np.testing.assert_allclose(spent, output, rtol=1e-4)
 
 
-def test_cubic_convolution_is_exact_for_parabolas_and_close_for_smooth_functions():
-    nodes, position = np.arange(12.0), np.linspace(1, 10, 77)
-    weights = np.asarray(cubic_weights(jnp.asarray(position), 12))
-    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(weights @ nodes**2, position**2, atol=1e-4)
-    np.testing.assert_allclose(weights @ np.sin(nodes / 3), np.sin(position / 3), atol=2e-3)
-
-
-def test_the_lottery_keeps_mass_and_mean():
+def test_savers_hold_the_supply_and_keep_their_number():
     model = Continuum()
     state = model.initial(jax.random.key(0))
     raw = jax.random.normal(jax.random.key(1), (2, 2, INNER_NODES + 2))

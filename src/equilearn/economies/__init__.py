@@ -37,6 +37,7 @@ ECONOMIES = {
     "irbc": "irbc:IRBC",
     "irbc-irreversible": "irbc:IrreversibleIRBC",
     "continuum": "continuum:Continuum",
+    "krusell-smith": "krusell_smith:KrusellSmith",
     "climate": "climate:Climate",
     "climate-stochastic": "climate:StochasticClimate",
 }
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from equilearn.economies.continuum import Continuum
     from equilearn.economies.growth import Growth
     from equilearn.economies.irbc import IRBC, IrreversibleIRBC
+    from equilearn.economies.krusell_smith import KrusellSmith
     from equilearn.economies.olg import OLG
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "Continuum",
     "Growth",
     "IrreversibleIRBC",
+    "KrusellSmith",
     "StochasticClimate",
     "descriptions",
     "find",

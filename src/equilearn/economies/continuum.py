@@ -24,7 +24,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from equilearn.equilibrium import Expect, FeasibleSet, MarkovChain, Model, SolveSettings, product_error
+from equilearn.equilibrium import (
+    Curve,
+    Expect,
+    FeasibleSet,
+    Histogram,
+    MarkovChain,
+    Model,
+    SolveSettings,
+    product_error,
+)
 from equilearn.equilibrium.sets import pushing, soft_clip
 from equilearn.errors import UserError
 from equilearn.learn import Target
@@ -49,13 +58,6 @@ def aggregate_chain(stay: float = 0.8) -> MarkovChain:
     """Return the chain of uncertainty (slow index) and income (fast), whose matrix depends on uncertainty."""
     rows = np.block([[stay * FIRST, (1 - stay) * FIRST], [(1 - stay) * SECOND, stay * SECOND]])
     return MarkovChain(tuple(tuple(float(p) for p in row) for row in rows))
-
-
-def cubic_weights(position: Float[Array, "*points"], nodes: int) -> Float[Array, "*points M"]:
-    """Return the weights of nodes 0..M-1 in the cubic convolution at positions (in units of their distance)."""
-    s = jnp.abs(jnp.asarray(position)[..., None] - jnp.arange(nodes))
-    near, far = 1 - 2.5 * s**2 + 1.5 * s**3, 2 - 4 * s + 2.5 * s**2 - 0.5 * s**3
-    return jnp.where(s < 1, near, jnp.where(s < 2, far, 0.0))
 
 
 class Market(FeasibleSet):
@@ -146,28 +148,24 @@ class Continuum(Model):
             raise UserError("Continuum: inverse_ies and risk_aversion must be above 0 and not 1.")
 
     @property
+    def histogram(self) -> Histogram:
+        """The points between which agents are moved."""
+        return Histogram(np.linspace(0, self.most_assets, self.points))
+
+    @property
     def assets(self) -> Float[np.ndarray, " H"]:
         """The histogram's points."""
-        return np.linspace(0, self.most_assets, self.points).astype(np.float32)
+        return self.histogram.nodes
 
-    def position(self, assets: Any) -> Any:
-        """Return where assets lie among the nodes, the first of which is just below zero."""
-        last = np.log1p(self.most_assets / LEAST_ASSETS)
-        return 1 + (INNER_NODES - 1) / last * jnp.log1p(assets / LEAST_ASSETS)
-
-    def assets_at(self, position: Any) -> Float[np.ndarray, " n"]:
-        """Return the assets at positions among the nodes."""
-        last = np.log1p(self.most_assets / LEAST_ASSETS)
-        return (LEAST_ASSETS * np.expm1((position - 1) * last / (INNER_NODES - 1))).astype(np.float32)
+    @property
+    def curve(self) -> Curve:
+        """The nodes of functions of assets."""
+        return Curve(self.most_assets, LEAST_ASSETS, INNER_NODES)
 
     @property
     def measured(self) -> Float[np.ndarray, " J"]:
         """Assets at which errors are measured."""
-        return self.assets_at(1 + (INNER_NODES - 1) * np.linspace(0, 0.999, POINTS))
-
-    def weights(self, assets: Any) -> Float[Array, "*points M"]:
-        """Return the interpolation weights of the nodes at given assets."""
-        return cubic_weights(self.position(assets), INNER_NODES + 2)
+        return self.curve.spread(POINTS)
 
     def cash(self, assets: Any, shock: Int[Array, ""]) -> Float[Array, "2 n"]:
         """Return cash on hand by income level, at given assets."""
@@ -182,13 +180,13 @@ class Continuum(Model):
 
     def policies(self, state: State) -> dict[str, FeasibleSet]:
         """Consume a little more than half of income and a quarter of assets to begin with."""
-        nodes = np.maximum(self.assets_at(np.arange(INNER_NODES + 2)), 0.0)
+        nodes = np.maximum(self.curve.nodes, 0.0)
         levels = np.array(self.levels)[:, None]
         consumed = 0.45 + 0.35 * levels + 0.25 * nodes / (1 + 0.05 * nodes)
         thrift = jnp.asarray(-np.log(consumed / (nodes + levels)), jnp.float32)
         log_value = jnp.asarray(np.log(0.85 + 0.1 * levels + 0.05 * nodes), jnp.float32)
         cash = self.cash(self.assets, state.shock)
-        return {"market": Market(thrift, log_value, self.weights(self.assets), cash, state.histogram)}
+        return {"market": Market(thrift, log_value, self.curve.weights(self.assets), cash, state.histogram)}
 
     def saved(self, policy: Policy, thrift: Float[Array, "2 n"], cash: Float[Array, "2 n"]) -> Float[Array, "2 n"]:
         """Return assets bought."""
@@ -197,11 +195,8 @@ class Continuum(Model):
     def transition(self, state: State, policy: Policy, shock: Int[Array, ""]) -> State:
         """Savers move to their new assets, by lottery between two points; then income levels change."""
         cash = self.cash(self.assets, state.shock)
-        saved = self.saved(policy, policy.thrift @ self.weights(self.assets).T, cash)
-        position = saved / self.most_assets * (self.points - 1)
-        lottery = jax.nn.relu(1 - jnp.abs(position[..., None] - jnp.arange(self.points)))
-        moved = self._change() @ jnp.einsum("ti,tij->tj", state.histogram, lottery)
-        return self.State(shock, 0.5 * moved / jnp.sum(moved, axis=1, keepdims=True))
+        saved = self.saved(policy, policy.thrift @ self.curve.weights(self.assets).T, cash)
+        return self.State(shock, self.histogram.move(state.histogram, saved, self._change()))
 
     def safeguards(self, state: State, policy: Policy) -> dict[str, Array]:
         """Return where agents reach the end of the histogram, and where the price is at its floor."""
@@ -216,11 +211,11 @@ class Continuum(Model):
     def errors(self, state: State, policy: Policy, expect: Expect) -> dict[str, Array]:
         """Return Euler and Bellman errors at the measured points, multiplier times savings, and the market's error."""
         rho, sigma, beta = self.inverse_ies, self.risk_aversion, self.discount
-        here = self.weights(self.measured)
+        here = self.curve.weights(self.measured)
         thrift, log_value = policy.thrift @ here.T, policy.log_value @ here.T
         cash = self.cash(self.measured, state.shock)
         saved = self.saved(policy, thrift, cash)
-        weights = self.weights(saved)  # (2, J, M): where today's savers will be among tomorrow's nodes
+        weights = self.curve.weights(saved)  # (2, J, M): where today's savers will be among tomorrow's nodes
 
         def moments(s: Continuum.State, p: Any) -> tuple[Array, Array]:
             income = jnp.asarray(self.income, jnp.float32)[s.shock] * jnp.asarray(self.levels, jnp.float32)
@@ -236,7 +231,9 @@ class Continuum(Model):
         consumption = cash * jnp.exp(-jax.nn.relu(thrift))
         value = (beta * marginal * mu ** (sigma - rho) + multiplier) / policy.price
         bellman = ((1 - beta) * consumption ** (1 - rho) + beta * mu ** (1 - rho)) ** (1 / (1 - rho))
-        bought = self.saved(policy, policy.thrift @ self.weights(self.assets).T, self.cash(self.assets, state.shock))
+        bought = self.saved(
+            policy, policy.thrift @ self.curve.weights(self.assets).T, self.cash(self.assets, state.shock)
+        )
         return {
             "euler": value ** (-1 / rho) / consumption - 1,
             "bellman": bellman * jnp.exp(-log_value) - 1,
@@ -246,22 +243,20 @@ class Continuum(Model):
 
     def features(self, state: State) -> Float[Array, " features"]:
         """The network sees, for each income level, the mean of assets up to thresholds: smooth and informative."""
-        thresholds = self.assets_at(1 + (INNER_NODES - 1) * np.linspace(0.06, 0.8, THRESHOLDS))
+        thresholds = self.curve.at(1 + (INNER_NODES - 1) * np.linspace(0.06, 0.8, THRESHOLDS))
         limited = np.minimum(self.assets[:, None], thresholds)
         return jnp.ravel(state.histogram @ limited)
 
     def definitions(self, state: State, policy: Policy) -> dict[str, Array]:
         """Return savings and consumption at the histogram's points, and the distribution's moments."""
         cash = self.cash(self.assets, state.shock)
-        thrift = policy.thrift @ self.weights(self.assets).T
-        mass = jnp.sum(state.histogram, axis=0)
-        mean = mass @ jnp.asarray(self.assets)
+        thrift = policy.thrift @ self.curve.weights(self.assets).T
         return {
             "saved": self.saved(policy, thrift, cash),
             "consumption": cash * jnp.exp(-jax.nn.relu(thrift)),
-            "mean_assets": mean,
-            "std_assets": jnp.sqrt(mass @ (jnp.asarray(self.assets) - mean) ** 2),
-            "share_without_assets": mass[0],
+            "mean_assets": self.histogram.mean(state.histogram),
+            "std_assets": self.histogram.deviation(state.histogram),
+            "share_without_assets": jnp.sum(state.histogram[:, 0]),
         }
 
     def settings(self) -> SolveSettings:

@@ -7,6 +7,7 @@ from equilearn.equilibrium.conditions import euler_error, fischer_burmeister, po
 from equilearn.equilibrium.foresight import perfect_foresight
 from equilearn.equilibrium.gaussian import AR1, VAR, Gaussian
 from equilearn.equilibrium.given import OutsideWarning
+from equilearn.equilibrium.histogram import Curve, Histogram
 from equilearn.equilibrium.loading import load_solution
 from equilearn.equilibrium.many import solve_many
 from equilearn.equilibrium.model import Expect, Model, PolicyFunction
@@ -27,6 +28,7 @@ __all__ = [
     "VAR",
     "Accuracy",
     "Complement",
+    "Curve",
     "Deterministic",
     "EndogenousChain",
     "Expect",
@@ -34,6 +36,7 @@ __all__ = [
     "GaussHermite",
     "Gaussian",
     "HalfLine",
+    "Histogram",
     "Interval",
     "MarkovChain",
     "Model",

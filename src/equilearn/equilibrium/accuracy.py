@@ -2,8 +2,9 @@
 
 The paths start from initial states, not from training data; shocks are the model's own; every error uses conditional
 expectations (all nodes of the shock), never one realised shock. Figures pool periods and components (ages, countries),
-as in Azinovic, Gaegauf and Scheidegger (2022). Beside the errors stands what they can say nothing about: states of the
-chain that were not visited, periods far outside what was learnt, bounds and clamps that held the economy.
+as in Azinovic, Gaegauf and Scheidegger (2022), or count components as the model weighs them (mass of agents). Beside
+the errors stands what they can say nothing about: states of the chain that were not visited, periods far outside what
+was learnt, bounds and clamps that held the economy.
 `certificate.py` chooses the paths.
 """
 
@@ -23,7 +24,7 @@ from jaxtyping import Array, Bool, Float, Int
 from equilearn.compiling import compiled_once
 from equilearn.equilibrium.model import PolicyFunction, pieces
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
-from equilearn.equilibrium.problem import BATCH, errors_on
+from equilearn.equilibrium.problem import BATCH, errors_on, weights_on
 
 PERCENTILES = (0.1, 10.0, 50.0, 90.0, 99.0, 99.9)
 COLUMNS = ("mean", "max", *(f"{p:g}" for p in PERCENTILES))
@@ -33,10 +34,12 @@ NEGLIGIBLE = 1e-4
 """A bound or a clamp that acts on a smaller share of the states is not named."""
 TOLERATED = 1e-3
 """A solution in which a clamp, or a bound without an equation, acts on a larger share is not called accurate."""
+UNPEOPLED = 1e-6
+"""A component whose weight is below this share of the mean weight does not enter the largest error."""
 LISTED = 8
 """So many states of a chain are listed in words; where there are more, the report has the table."""
 
-_errors_on = compiled_once(errors_on)
+_errors_on, _weights_on = compiled_once(errors_on), compiled_once(weights_on)
 
 
 @dataclass(frozen=True)
@@ -58,17 +61,20 @@ class Part:
     """Share of the states in which a clamp or a bound without an equation acts, by what it is in words."""
     binding: Mapping[str, float] = field(default_factory=dict)
     """Share of states and components in which a bound binds that has a multiplier, by what it is in words."""
+    weights: Mapping[str, Float[np.ndarray, ...]] = field(default_factory=dict)
+    """Of the errors' components, mean one in every state, for the equations that the model weighs."""
 
     def rows(self) -> dict[str, dict[str, float]]:
         """Return, for every error, mean, max and percentiles."""
-        return {name + self.label: _figures(values) for name, values in self.errors.items()}
+        return {name + self.label: _figures(values, self.weights.get(name)) for name, values in self.errors.items()}
 
     def mean_by_state(self, states: int) -> dict[str, Float[np.ndarray, " states"]]:
         """Return the mean of every error in each state of the chain; NaN where there was none."""
         visits = np.bincount(self.shocks, minlength=states)
         means = {}
         for name, values in self.errors.items():
-            own = values.reshape(len(values), -1).mean(axis=1, dtype=np.float64)
+            weighed = values * self.weights.get(name, np.ones((), values.dtype))
+            own = weighed.reshape(len(values), -1).mean(axis=1, dtype=np.float64)
             with np.errstate(invalid="ignore"):
                 means[name] = np.bincount(self.shocks, own, minlength=states) / np.where(visits > 0, visits, np.nan)
         return means
@@ -85,6 +91,8 @@ class Accuracy:
     chain, and for given states."""
     estimate: Callable[[], PolicyAccuracy] | None = field(default=None, repr=False, compare=False)
     """Estimates the errors of the policies."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """What one unit of an error means, in words, where the model says it."""
 
     @functools.cached_property
     def policy(self) -> PolicyAccuracy | None:
@@ -158,6 +166,8 @@ class Accuracy:
                 }
                 for z, (p, n) in enumerate(zip(self.long_run, self.visits, strict=True))
             ],
+            "units": dict(self.units),
+            "weighted": sorted(self.parts[0].weights),
             "outside": self.outside,
             "held": self.held,
             "binding": self.binding,
@@ -167,6 +177,7 @@ class Accuracy:
         """Return in sentences what the figures of the errors do not say."""
         return [
             *self._not_finite(),
+            *self._counted(),
             *visited(dict(zip([part.label for part in self.parts], self.visits_by_part, strict=True)), self.long_run),
             *lost(self.outside),
             *(
@@ -187,6 +198,18 @@ class Accuracy:
                     sentences.append(f"{name}{part.label}: {bad:,} of {values.size:,} errors are not finite numbers.")
         return sentences
 
+    def _counted(self) -> list[str]:
+        """Return in words what a unit of each error is, and what weighing changes."""
+        sentences = [f"One unit of {name}: {unit}." for name, unit in self.units.items()]
+        for part in self.parts:
+            for name in part.weights:
+                weighted, alike = part.rows()[name + part.label]["mean"], part.errors[name].mean()
+                sentences.append(
+                    f"{name}{part.label}: components count by their weights; the mean is {weighted:.1e}, and would be "
+                    f"{alike:.1e} if all counted the same."
+                )
+        return sentences
+
     def __repr__(self) -> str:
         """Return one line; the errors of the policies are in it once they were asked for."""
         rows = [f"{name} mean {row['mean']:.1e}, max {row['max']:.1e}" for name, row in self.summary().items()]
@@ -205,11 +228,26 @@ def _begin(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def _figures(values: Float[np.ndarray, ...]) -> dict[str, float]:
-    """Return mean, max and percentiles; not numbers where an error is not."""
+def _figures(values: Float[np.ndarray, ...], weights: Float[np.ndarray, ...] | None = None) -> dict[str, float]:
+    """Return mean, max and percentiles, of a number with such weights; not numbers where an error is not."""
     with np.errstate(invalid="ignore", over="ignore"):
+        if weights is not None:
+            return _weighted(values.ravel(), weights.ravel().astype(np.float64))
         percentiles = np.percentile(values, PERCENTILES)
         figures = [values.mean(), values.max(), *percentiles]
+    return {column: float(figure) for column, figure in zip(COLUMNS, figures, strict=True)}
+
+
+def _weighted(values: Float[np.ndarray, " n"], weights: Float[np.ndarray, " n"]) -> dict[str, float]:
+    """Return the figures where each error counts by its weight; the p-th percentile has p % of the weight up to it."""
+    if not (np.isfinite(values).all() and np.isfinite(weights).all()):
+        return dict.fromkeys(COLUMNS, math.nan)
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order])
+    at = np.searchsorted(reached, np.array(PERCENTILES) / 100 * reached[-1])
+    percentiles = values[order][np.minimum(at, len(order) - 1)]
+    largest = values[weights > UNPEOPLED * weights.mean()].max()
+    figures = [np.average(values, weights=weights), largest, *percentiles]
     return {column: float(figure) for column, figure in zip(COLUMNS, figures, strict=True)}
 
 
@@ -325,4 +363,5 @@ def part_on(policy: PolicyFunction, states: Any, where: str, label: str = "") ->
         outside=float(outside),
         held={name: float(share) for name, share in held.items()},
         binding={name: float(share) for name, share in binding.items()},
+        weights={name: np.asarray(own) for name, own in _weights_on(policy, states).items()},
     )

@@ -68,14 +68,14 @@ def certify(policy: PolicyFunction, periods: int, burn_in: int, restart: float, 
         states = flatten_path(_first_periods(policy, start, jax.random.fold_in(key, 2)))
         seen.append(states)
         parts.append(part_on(policy, states, where, f", first {FIRST} periods"))
-    return Accuracy(tuple(parts), shares, _estimate_later(policy, seen, parts))
+    return Accuracy(tuple(parts), shares, _estimate_later(policy, seen, parts), model.units())
 
 
 def certify_states(policy: PolicyFunction, states: Any) -> Accuracy:
     """Return the certificate of a policy in given states (one leading axis)."""
     number = jax.tree.leaves(states)[0].shape[0]
     part = part_on(policy, states, f"{number:,} given state{'s' if number > 1 else ''}")
-    return Accuracy((part,), estimate=_estimate_later(policy, [states], [part]))
+    return Accuracy((part,), estimate=_estimate_later(policy, [states], [part]), units=policy.model.units())
 
 
 def _estimate_later(policy: PolicyFunction, states: list[Any], parts: list[Part]) -> Callable[[], PolicyAccuracy]:

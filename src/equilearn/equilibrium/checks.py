@@ -228,6 +228,9 @@ def _check_equations(model: Model, state: Any, decision: Any) -> tuple[tuple[str
     def safeguards(state: Any, decision: Any) -> dict[str, Any]:
         return _named("clamps", model.safeguards(state, decision))
 
+    def weights(state: Any, decision: Any) -> dict[str, Any]:
+        return _named("weights", model.weights(state, decision))
+
     equations = _run(name, "errors", lambda: jax.eval_shape(errors, state, decision))
     _run(name, "safeguards", lambda: jax.eval_shape(safeguards, state, decision))
     if not equations:
@@ -235,6 +238,14 @@ def _check_equations(model: Model, state: Any, decision: Any) -> tuple[tuple[str
     for equation, value in equations.items():
         if not jnp.issubdtype(value.dtype, jnp.floating) or value.size == 0:
             raise UserError(f"{name}.errors: {equation!r} must be an array of real numbers.")
+    for equation, value in _run(name, "weights", lambda: jax.eval_shape(weights, state, decision)).items():
+        if equation not in equations:
+            raise UserError(f"{name}.weights: there is no error named {equation!r}; there are {', '.join(equations)}.")
+        if value.shape != equations[equation].shape:
+            raise UserError(
+                f"{name}.weights: those of {equation!r} are of shape {value.shape}, but the error is of shape "
+                f"{equations[equation].shape}."
+            )
     return tuple(equations), _run(name, "definitions", lambda: jax.eval_shape(definitions, state, decision))
 
 

@@ -15,6 +15,9 @@ from equilearn.equilibrium.accuracy import Accuracy
 from equilearn.equilibrium.model import Model
 from equilearn.style import COLOURS, new_figure
 
+PERIODS = 1_000
+"""So many periods of a weighted error are drawn."""
+
 
 def training(history: list[dict[str, Any]]) -> Figure | None:
     """Return the errors of every check against episodes, mean and max; None without a history."""
@@ -40,30 +43,32 @@ def _curve(history: list[dict[str, Any]], key: str) -> Float[np.ndarray, " check
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def error_distribution(errors: Mapping[str, Float[np.ndarray, ...]]) -> Figure | None:
+def error_distribution(
+    errors: Mapping[str, Float[np.ndarray, ...]], weights: Mapping[str, Float[np.ndarray, ...]]
+) -> Figure | None:
     """Return, for each error, the share of its finite values above every size; None where all are zero."""
     if not any(np.any(values[np.isfinite(values)] > 0) for values in errors.values()):
         return None
     figure, axis = new_figure()
-    share_above(axis, errors)
+    share_above(axis, errors, weights)
     axis.set(xlabel="absolute error", ylabel="share of errors above")
     return figure
 
 
 def share_above(
-    axis: Axes, errors: Mapping[str, Float[np.ndarray, ...]], weights: Float[np.ndarray, " rows"] | None = None
+    axis: Axes, errors: Mapping[str, Float[np.ndarray, ...]], weights: Mapping[str, Float[np.ndarray, ...]]
 ) -> None:
     """Draw, for each error that is not zero everywhere, the share of its finite values above every size.
 
     Args:
         axis: where.
         errors: absolute errors by name, leading axis: rows.
-        weights: of the rows; by default all count the same.
+        weights: by name, of the rows or of all values; the values of an error without weights count the same.
     """
     for (name, values), colour in zip(errors.items(), COLOURS * len(errors), strict=False):
         flat = values.ravel()
-        own = np.ones(len(values)) if weights is None else weights
-        own = np.repeat(own, flat.size // len(values))[np.isfinite(flat)]
+        own = weights.get(name, np.ones(len(values)))
+        own = np.repeat(own.ravel(), flat.size // own.size)[np.isfinite(flat)]
         flat = flat[np.isfinite(flat)]
         if not np.any(flat > 0):
             continue
@@ -93,6 +98,30 @@ def by_component(model: Model, accuracy: Accuracy) -> dict[str, Figure]:
         _log_curves(plot, labels, curves)
         plot.set(xlabel=axis.replace("_", " "), ylabel="mean absolute error")
         figures[f"Errors by {axis.replace('_', ' ')}: of the policies (estimated) and of the equations"] = figure
+    return figures
+
+
+def by_weight(model: Model, accuracy: Accuracy) -> dict[str, Figure]:
+    """Return, for every weighted error, where it is beside the weights, and its weighted mean in every period."""
+    figures = {}
+    for name, weights in accuracy.parts[0].weights.items():
+        errors, labels = accuracy.errors[name], model.coordinates().get(name)
+        figure, (left, right) = new_figure(1, 2)
+        x = np.arange(errors.shape[-1]) if labels is None else labels[1]
+        for at, colour in zip(np.ndindex(errors.shape[1:-1]), COLOURS * errors[0].size, strict=False):
+            label = "error" + "".join(f" [{i}]" for i in at)
+            left.plot(x, errors[(slice(None), *at)].mean(axis=0), color=colour, linewidth=1.1, label=label)
+        mass = left.twinx()
+        share = weights.reshape(len(weights), -1, len(x)).sum(axis=1).mean(axis=0)
+        mass.fill_between(x, share / share.sum(), color="#888888", alpha=0.25, linewidth=0)
+        mass.set(ylabel="weight", ylim=(0, None))
+        left.set(xlabel="component" if labels is None else labels[0].replace("_", " "), yscale="log")
+        left.set_ylabel(f"mean absolute error, {name}")
+        left.legend(frameon=False, fontsize=8)
+        over = (errors * weights).reshape(len(errors), -1).mean(axis=1)[:PERIODS]
+        right.plot(over, color=COLOURS[0], linewidth=0.9)
+        right.set(xlabel="period", ylabel="weighted mean of the error", yscale="log")
+        figures[f"Where and when {name} errs: the mean of every component beside its weight, and over time"] = figure
     return figures
 
 

@@ -13,7 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors
+from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, equation_weights
 from equilearn.errors import UserError
 from equilearn.learn.identity import fingerprint, precision
 from equilearn.networks import MLP, Scaling
@@ -44,7 +44,9 @@ def _equations_of(model: Model, precision: str) -> str:
     def errors(weights: Any, state: Any) -> Any:
         network = MLP(features, raw, width=1, depth=0, heads=model.shock.states, key=jax.random.key(0))
         network = eqx.tree_at(lambda n: n.weights, network, weights)
-        return equation_errors(PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model), state)
+        policy = PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
+        counted = {f"weights of {name}": own for name, own in equation_weights(policy, state).items()}
+        return equation_errors(policy, state) | counted
 
     weights = (jax.ShapeDtypeStruct((raw * model.shock.states, features), jnp.zeros(()).dtype),)
     return fingerprint(errors, weights, state)

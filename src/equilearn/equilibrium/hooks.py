@@ -51,7 +51,7 @@ def check_names(model: Model, state: Any, definitions: Mapping[str, Any]) -> Non
 
 
 def check_hooks(model: Model, equations: tuple[str, ...], variables: Mapping[str, Any]) -> None:
-    """Check coordinates, settings, required accuracy and figures.
+    """Check coordinates, units, settings, required accuracy and figures.
 
     Args:
         model: the model.
@@ -62,6 +62,7 @@ def check_hooks(model: Model, equations: tuple[str, ...], variables: Mapping[str
         UserError: a hook fails or returns something else than it should.
     """
     _check_coordinates(model, variables)
+    _check_units(model, equations)
     settings = _try(model, "settings", model.settings)
     if not isinstance(settings, SolveSettings):
         raise UserError(f"{model.name}.settings: must return SolveSettings(...), not {type(settings).__name__}.")
@@ -84,6 +85,15 @@ def _try(model: Model, hook: str, function: Callable[[], Any]) -> Any:
         raise UserError(f"{model.name}.{hook}: {error}") from error
     except Exception as error:
         raise UserError(f"{model.name}.{hook}: raised {type(error).__name__}: {first_line(error)}") from error
+
+
+def _check_units(model: Model, equations: tuple[str, ...]) -> None:
+    units = _try(model, "units", model.units)
+    if not isinstance(units, Mapping) or not all(isinstance(text, str) and text.strip() for text in units.values()):
+        raise UserError(f'{model.name}.units: must return words by error, like {{"euler": "consumption, relative"}}.')
+    for name in units:
+        if name not in equations:
+            raise UserError(f"{model.name}.units: there is no error named {name!r}; there are {', '.join(equations)}.")
 
 
 def _check_coordinates(model: Model, variables: Mapping[str, Any]) -> None:

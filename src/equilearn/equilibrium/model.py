@@ -108,6 +108,19 @@ class Model(abc.ABC):
     def errors(self, state: Any, policy: Any, expect: Expect) -> dict[str, Array]:
         """Return the named errors in the equilibrium conditions: unit-free, zero in equilibrium."""
 
+    def weights(self, state: Any, policy: Any) -> dict[str, Array]:
+        """Return with what weights the components of an error count, by its name: the mass of those whom it concerns.
+
+        At or above zero, not all zero, of the error's shape; the components of an error not named here count the same.
+        The certificate's means and percentiles are weighted, and nine tenths of the loss.
+        """
+        del state, policy
+        return {}
+
+    def units(self) -> dict[str, str]:
+        """Return in words what one unit of an error means, by its name: "consumption, relative"."""
+        return {}
+
     def features(self, state: Any) -> Float[Array, " features"]:
         """Return what the network sees of the state: by default every number but a Markov chain's index.
 
@@ -281,3 +294,12 @@ def estimated_errors(policy: PolicyFunction, state: Any, count: int, *, key: PRN
         return model.errors(state, decision, expectation(policy, state, decision, nodes=(values, own)))
 
     return jax.vmap(errors)(weights)
+
+
+def equation_weights(policy: PolicyFunction, state: Any) -> dict[str, Array]:
+    """Return the weights of the components of the errors in one state, their mean one, where the model has some.
+
+    Where one is negative or all are zero, they are not numbers.
+    """
+    given = policy.model.weights(state, policy(state))
+    return {name: jnp.where(jnp.all(own >= 0), own, jnp.nan) / jnp.mean(own) for name, own in given.items()}

@@ -132,11 +132,13 @@ def _errors(solution: Any, *, accuracy: Accuracy | None = None) -> Figure:
     judged = found is not None and bool(found.errors)
     figure, axes = new_figure(1, 1 + judged, squeeze=False)
     every = {key + part.label: values for part in looked.parts for key, values in part.errors.items()}
-    share_above(axes[0, 0], every)
+    share_above(
+        axes[0, 0], every, {key + part.label: own for part in looked.parts for key, own in part.weights.items()}
+    )
     axes[0, 0].set(xlabel="absolute error of the equation", ylabel="share of errors above")
     if found is not None and judged:
         relative = {name: np.abs(error) / found.size(name) for name, error in found.errors.items()}
-        share_above(axes[0, 1], relative, found.weights)
+        share_above(axes[0, 1], relative, dict.fromkeys(relative, found.weights))
         axes[0, 1].set(xlabel="estimated relative error of the policy", ylabel="share of errors above")
     return figure
 

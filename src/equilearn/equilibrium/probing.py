@@ -183,6 +183,8 @@ def _in_one(model: Model, state: Any, raw: Any) -> tuple[dict[str, Any], Any]:
             found["process"] &= jnp.all(probabilities >= 0)
     errors = model.errors(state, decision, expectation(plan, state, decision))
     found |= {f"errors {name}": _finite(value) for name, value in errors.items()}
+    for name, own in model.weights(state, decision).items():
+        found[f"weights {name}"] = _finite(own) & jnp.all(own >= 0) & (jnp.sum(own) > 0)
     definitions = model.definitions(state, decision)
     found |= {f"definitions {name}": _finite(value) for name, value in definitions.items()}
     if "consumption" in definitions:
@@ -209,6 +211,7 @@ def _words(name: str) -> str:
         "set": f"the set of {what} is empty",
         "transition": f"next period's State.{what} is not finite",
         "errors": f"the error {what!r} is not finite or is a power of a negative number",
+        "weights": f"weights of {what!r} are not finite, negative or all zero",
         "shock": "next period's State.shock is not the new shock",
         "process": "the probabilities or the parameters of next period's shock are none",
         "consumption": "consumption is not positive",
@@ -237,6 +240,11 @@ def _report(model: Model, found: dict[str, Any], at: int, where: str, repair: st
             raise UserError(
                 f"{model.name}.policies: the set of {what} is empty {when} with a fresh network (lower bound not below "
                 "upper)."
+            )
+        if method == "weights":
+            raise UserError(
+                f"{model.name}.weights: those of {what!r} are not finite, negative or all zero {when} with a fresh "
+                f"network{where}."
             )
         if name == "consumption":
             raise UserError(

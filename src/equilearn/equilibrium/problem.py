@@ -5,9 +5,10 @@ in the equilibrium conditions at the states visited, go on from where the simula
 
     sum over equations e of w_e (m2_e + tail m4_e / m2_e),   m_k the k-th moment of log(1 + error),
 
-where the denominator is held fixed in the gradient: the second term has the same units and lowers the largest
-errors. For small errors the logarithm changes nothing; a relative error of a bad policy would else saturate at -1,
-where nothing is left to descend on. With `sampled_nodes` squares are products of two independent estimates, see
+over states and components; where a model weighs these, nine tenths of each moment are weighted, for what nobody owns
+today must be learnt too. The denominator is held fixed in the gradient: the second term has the same units and lowers
+the largest errors. For small errors the logarithm changes nothing; a relative error of a bad policy would else saturate
+at -1, where nothing is left to descend on. With `sampled_nodes` squares are products of two independent estimates, see
 `sampling`. Legend: P parallel paths, T periods an episode.
 """
 
@@ -21,7 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
 from equilearn.equilibrium.balancing import ReLoBRaLo, Weights, fixed
-from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, estimated_errors
+from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, equation_weights, estimated_errors
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.simulation import initial_states, simulate_paths
 from equilearn.learn import Problem
@@ -33,6 +34,8 @@ SCALING_RATE = 0.1
 """How fast it follows: the weight of an episode's data, so that a wild beginning is forgotten."""
 WARM = 100
 """Periods that economies are simulated before learning where it starts from a solution."""
+ALIKE = 0.1
+"""Share of the loss in which all components of an error count the same, however a model weighs them."""
 BATCH = 256
 """States computed at once outside the learning: so many fit the cache."""
 
@@ -114,9 +117,11 @@ class EquilibriumProblem(Problem):
         """Return the weighted sum of the equations' losses, and the mean squared error of each equation."""
         policy = PolicyFunction(networks, world.scaling, self.model)
         squared = {name: self._squared(logs) for name, logs in self._logs(policy, batch, key).items()}
-        squares = {name: jnp.mean(square) for name, (square, _) in squared.items()}
+        weights = jax.lax.stop_gradient(jax.vmap(lambda state: equation_weights(policy, state))(batch))
+        counts = {name: ALIKE + (1 - ALIKE) * weights.get(name, 1.0) for name in self.equations}
+        squares = {name: jnp.mean(counts[name] * square) for name, (square, _) in squared.items()}
         tails = {
-            name: jnp.mean(square**2) / (jax.lax.stop_gradient(jnp.mean(size)) + 1e-20)
+            name: jnp.mean(counts[name] * square**2) / (jax.lax.stop_gradient(jnp.mean(counts[name] * size)) + 1e-20)
             for name, (square, size) in squared.items()
         }
         terms = jnp.stack([squares[name] + self.settings.tail * tails[name] for name in self.equations])
@@ -174,6 +179,11 @@ def symmetric(error: Float[Array, ...]) -> Float[Array, ...]:
 def flatten_path(path: Any) -> Any:
     """Merge the axes (T, P) of a path of states into one."""
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), path)
+
+
+def weights_on(policy: PolicyFunction, states: Any) -> dict[str, Float[Array, "S ..."]]:
+    """Return the weights of the errors in S states, for the equations that the model weighs."""
+    return jax.lax.map(lambda state: equation_weights(policy, state), states, batch_size=BATCH)
 
 
 def errors_on(policy: PolicyFunction, states: Any) -> dict[str, Float[Array, "S ..."]]:

@@ -62,6 +62,7 @@ def everything(model: Model, state: Any, decision: Any, then: Any) -> tuple[Any,
         model.policies(state),
         model.definitions(state, decision),
         model.safeguards(state, decision),
+        model.weights(state, decision),
     )
     return model.errors(state, decision, expect), following, rest
 

@@ -234,6 +234,14 @@ class Uncertain(Model):
 
         return self.at(state.parameters).errors(self._base(state), policy, expect_base)
 
+    def weights(self, state: Any, policy: Any) -> dict[str, Array]:
+        """Return the model's weights at the state's parameters."""
+        return self.at(state.parameters).weights(self._base(state), policy)
+
+    def units(self) -> dict[str, str]:
+        """Return the model's units."""
+        return self.model.units()
+
     def features(self, state: Any) -> Float[Array, " features"]:
         """Return the model's features and the parameters."""
         return jnp.concatenate([self.at(state.parameters).features(self._base(state)), state.parameters])

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from equilearn.equilibrium import Accuracy, Model, Solution
 from equilearn.equilibrium.accuracy import COLUMNS
-from equilearn.equilibrium.figures import by_component, by_state, error_distribution, paths, training
+from equilearn.equilibrium.figures import by_component, by_state, by_weight, error_distribution, paths, training
 from equilearn.equilibrium.verdict import Verdict
 from equilearn.learn.files import write_atomically
 from equilearn.style import CSS, png
@@ -98,10 +98,12 @@ def _draw(solution: Solution, accuracy: Accuracy, history: list[dict[str, Any]])
         lambda: {"Training: errors on fresh states at every check": training(history)},
     )
     every = {key + part.label: values for part in accuracy.parts for key, values in part.errors.items()}
+    weights = {key + part.label: own for part in accuracy.parts for key, own in part.weights.items()}
     drawing.add(
         "The figure of the errors",
-        lambda: {"Distribution of the errors: share of all that are larger": error_distribution(every)},
+        lambda: {"Distribution of the errors: share of all that are larger": error_distribution(every, weights)},
     )
+    drawing.add("The figure of weighted errors", lambda: by_weight(solution.model, accuracy))
     drawing.add("The figure of errors by component", lambda: by_component(solution.model, accuracy))
     drawing.add(
         "The figure of errors by state of the chain",

@@ -1,0 +1,201 @@
+"""The economy of Krusell and Smith (1998): unemployment and aggregate risk, the distribution of wealth as state.
+
+Agents lose and find work at random, more often lose it in bad times, and cannot insure; they save in capital, which
+firms rent together with labour L at marginal products. With e = 1 for those at work and e = 0 for the others,
+
+    c + k' = R k + w income(e),   k' >= 0,   1/c = discount E[R' / c'] + multiplier,   multiplier k' = 0
+    R = 1 - depreciation + alpha z (K/L)^(alpha - 1),   w = (1 - alpha) z (K/L)^alpha,   K = mean of k
+
+The default is their baseline: nobody out of work has an income. `--labour 1.111111 --benefit 0.15` is the economy of
+den Haan, Judd and Juillard (2010), where a tax on wages pays for a benefit. The distribution is a histogram (Young,
+2010); nothing is summed up in its mean, as it is in Krusell and Smith's own method.
+
+Agents consume the share exp(-x+) of their cash and have the multiplier x- / cash, so complementarity is exact. x is a
+function of k: a first guess, and Chebyshev polynomials in the log of k whose coefficients the network gives.
+
+Legend: 2 kinds of agents (out of work, at work), H nodes of the histogram, M polynomials, J points of the errors.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from equilearn.equilibrium import Expect, Histogram, MarkovChain, Model, Real, SolveSettings, euler_error, power
+from equilearn.errors import UserError
+
+LEAST, MOST = 0.01, 4.0
+"""Least and most that an agent owns, in units of the capital without risk; it keeps consumption above zero."""
+SCALE = 0.05
+"""Below it capital is looked at evenly, above it in its logarithm; in the same units."""
+POLYNOMIALS = 16
+POINTS = 48
+"""For each kind of agents, where errors are measured; few of them are nodes of the histogram."""
+THRESHOLDS = np.array([0.1, 0.3, 0.6, 1.0, 1.5, 2.2, MOST])
+
+
+class KrusellSmith(Model):
+    """Uninsurable unemployment with aggregate risk; a period is a quarter."""
+
+    discount: float = 0.99
+    capital_share: float = 0.36
+    depreciation: float = 0.025
+    productivity: tuple[float, float] = (0.99, 1.01)
+    """In bad and in good times."""
+    unemployment: tuple[float, float] = (0.10, 0.04)
+    spell: tuple[float, float] = (2.5, 1.5)
+    """Mean quarters without work."""
+    labour: float = 0.3271
+    """Hours of those at work."""
+    benefit: float = 0.0
+    """Income without work, in units of the wage."""
+    points: int = 300
+    """Nodes of the histogram."""
+    shock: MarkovChain = MarkovChain(((0.875, 0.125), (0.125, 0.875)))
+
+    class State(NamedTuple):
+        """Bad or good times, and the mass of agents by work and capital."""
+
+        shock: Int[Array, ""]
+        histogram: Float[Array, "2 H"]
+
+    class Policy(NamedTuple):
+        """Coefficients of x, out of work and at work."""
+
+        thrift: Float[Array, "2 M"]
+
+    def __post_init__(self) -> None:
+        if not (0 < self.discount < 1 and 0 < self.capital_share < 1 and 0 < self.depreciation <= 1):
+            raise UserError("KrusellSmith: discount, capital_share and depreciation must be between 0 and 1.")
+        if not (min(self.productivity) > 0 and min(self.unemployment) > 0 and 0 <= self.benefit < self.labour):
+            raise UserError("KrusellSmith: productivity and unemployment must be above 0, benefit below labour.")
+        if self.shock.states != 2 or not 10 <= self.points <= 10_000:
+            raise UserError("KrusellSmith: the shock must have two states, and points be from 10 to 10,000.")
+        if not (min(self.spell) >= 1 and np.all((self.change >= 0) & (self.change <= 1))):
+            raise UserError("KrusellSmith: there are no probabilities that give this unemployment with these spells.")
+
+    @property
+    def change(self) -> Float[np.ndarray, "2 2 2 2"]:
+        """Probabilities of work tomorrow given today's, by times today and tomorrow: [z, z', e, e']."""
+        stay = 1 - 1 / np.asarray(self.spell)
+        without = np.array([[stay[0], 0.75 * stay[1]], [1.25 * stay[0], stay[1]]])
+        u = np.asarray(self.unemployment)
+        lost = (u[None, :] - u[:, None] * without) / (1 - u[:, None])
+        return np.stack([np.stack([p, 1 - p], axis=-1) for p in (without, lost)], axis=-2)
+
+    @property
+    def benchmark(self) -> float:
+        """Capital in the long run of the economy without risk."""
+        hours = self.labour * (1 - np.mean(self.unemployment))
+        return float(
+            hours * (self.capital_share / (1 / self.discount - 1 + self.depreciation)) ** (1 / (1 - self.capital_share))
+        )
+
+    @property
+    def histogram(self) -> Histogram:
+        """Nodes from LEAST to MOST, denser where agents are."""
+        return Histogram(self.benchmark * (LEAST + (MOST - LEAST) * np.linspace(0, 1, self.points) ** 1.5))
+
+    @property
+    def measured(self) -> Histogram:
+        """Capital at which errors are measured, from LEAST to MOST, dense near zero."""
+        low, high = np.log1p(np.array([LEAST, MOST]) / SCALE)
+        return Histogram(self.benchmark * SCALE * np.expm1(np.linspace(low, high, POINTS)))
+
+    def prices(self, state: Any) -> tuple[Array, Float[Array, "2 1"]]:
+        """Return the gross return, and the incomes out of work and at work."""
+        u = jnp.asarray(self.unemployment)[state.shock]
+        ratio = self.histogram.mean(state.histogram) / (self.labour * (1 - u))
+        output = jnp.asarray(self.productivity)[state.shock] * power(ratio, self.capital_share)
+        incomes = jnp.stack([jnp.full_like(u, self.benefit), self.labour - self.benefit * u / (1 - u)])
+        wage = (1 - self.capital_share) * output
+        return 1 - self.depreciation + self.capital_share * output / ratio, wage * incomes[:, None]
+
+    def household(self, state: Any, policy: Any, capital: Any) -> tuple[Array, Array, Array, Array]:
+        """Return x, cash, consumption and savings of those who own (..., 2, n) capital, out of work and at work.
+
+        Without coefficients they consume mean income, their return, and a little of what there is above the benchmark,
+        but never all of their cash.
+        """
+        gross, incomes = self.prices(state)
+        cash = gross * capital + incomes
+        mean = jnp.sum(incomes[:, 0] * jnp.sum(state.histogram, axis=1))
+        excess = self.histogram.mean(state.histogram) - self.benchmark
+        wanted = mean + (gross - 1) * capital + 0.04 * excess
+        last = np.log1p(MOST / SCALE)
+        s = 2 / last * jnp.log1p(capital / (SCALE * self.benchmark)) - 1
+        polynomials = [jnp.ones_like(s), s]
+        while len(polynomials) < POLYNOMIALS:
+            polynomials.append(2 * s * polynomials[-1] - polynomials[-2])
+        x = 0.25 * jnp.log((cash / wanted) ** 4 + 0.6**-4)
+        x = x + jnp.einsum("em,m...en->...en", policy.thrift, jnp.stack(polynomials))
+        share, nodes = jnp.exp(-jax.nn.relu(x)), self.histogram.nodes
+        return x, cash, share * cash, jnp.clip((1 - share) * cash, nodes[0], nodes[-1])
+
+    def initial(self, key: PRNGKeyArray) -> State:
+        """Return bad times, and a bell of capital around nine to eleven tenths of that without risk."""
+        nodes = self.histogram.nodes
+        mean = self.benchmark * jax.random.uniform(key, minval=0.9, maxval=1.1)
+        bell = np.gradient(nodes) * jnp.exp(-0.5 * ((nodes / mean - 1) / 0.45) ** 2)
+        u = self.unemployment[0]
+        return self.State(self.shock.initial, jnp.array([[u], [1 - u]]) * bell / jnp.sum(bell))
+
+    def policies(self, state: State) -> dict[str, Real]:
+        """Return all numbers, in units that fall with the degree of the polynomial."""
+        return {"thrift": Real(scale=jnp.tile(0.3 / (1 + jnp.arange(POLYNOMIALS)), (2, 1)))}
+
+    def transition(self, state: State, policy: Policy, shock: Int[Array, ""]) -> State:
+        """Savers move to their new capital; then some lose, and some find, work."""
+        *_, saved = self.household(state, policy, jnp.tile(self.histogram.nodes, (2, 1)))
+        change = jnp.asarray(self.change, saved.dtype)[state.shock, shock]
+        return self.State(shock, self.histogram.move(state.histogram, saved, change))
+
+    def errors(self, state: State, policy: Policy, expect: Expect) -> dict[str, Array]:
+        """Return the Euler errors at the measured points, in units of consumption."""
+        x, cash, consumption, saved = self.household(state, policy, jnp.tile(self.measured.nodes, (2, 1)))
+
+        def marginal(s: Any, p: Any) -> Array:
+            owned = jnp.broadcast_to(saved[:, None], (2, *saved.shape))  # (today's work, tomorrow's, J)
+            change = jnp.asarray(self.change, saved.dtype)[state.shock, s.shock]
+            return jnp.einsum("tn,tnj->tj", change, self.prices(s)[0] / self.household(s, p, owned)[2])
+
+        value = self.discount * expect(marginal) + jax.nn.relu(-x) / cash
+        return {"euler": euler_error(value, consumption, 1.0)}
+
+    def weights(self, state: State, policy: Policy) -> dict[str, Array]:
+        """An error counts as many agents as there are around it."""
+        return {"euler": self.measured.place(state.histogram, jnp.asarray(self.histogram.nodes))}
+
+    def features(self, state: State) -> Float[Array, " features"]:
+        """The network sees, for either kind of agents, the mean of capital up to thresholds."""
+        return jnp.ravel(state.histogram @ np.minimum(self.histogram.nodes[:, None], self.benchmark * THRESHOLDS))
+
+    def safeguards(self, state: State, policy: Policy) -> dict[str, Array]:
+        """Return where agents reach the end of the histogram."""
+        return {"capital at the end of the histogram": jnp.sum(state.histogram[:, -1]) > 1e-6}
+
+    def definitions(self, state: State, policy: Policy) -> dict[str, Array]:
+        """Return aggregates, and the inequality of wealth."""
+        _, cash, consumption, _ = self.household(state, policy, jnp.tile(self.histogram.nodes, (2, 1)))
+        capital = self.histogram.mean(state.histogram)
+        return {
+            "capital": capital,
+            "output": jnp.sum(state.histogram * cash) - (1 - self.depreciation) * capital,
+            "consumption": jnp.sum(state.histogram * consumption),
+            "gross_return": self.prices(state)[0],
+            "gini": self.histogram.gini(state.histogram),
+        }
+
+    def units(self) -> dict[str, str]:
+        """Errors are relative to what an agent consumes."""
+        return {"euler": "consumption in a quarter, relative"}
+
+    def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
+        """Label the points of the errors."""
+        return {"euler": ("own_capital", self.measured.nodes)}
+
+    def settings(self) -> SolveSettings:
+        """Return settings found by measurement."""
+        return SolveSettings(episodes=400, width=64, depth=2, batch_size=128, paths=128, periods=4)

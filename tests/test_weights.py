@@ -1,0 +1,168 @@
+"""Weights and units of errors: figures by hand, what is refused, and what the verdict sees."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import Array
+
+from equilearn.equilibrium import MarkovChain, Model, Real, SolveSettings, Uncertain, solve
+from equilearn.equilibrium.accuracy import COLUMNS, Accuracy, Part
+from equilearn.equilibrium.checks import check_model
+from equilearn.equilibrium.figures import by_weight
+from equilearn.equilibrium.verdict import judge
+from equilearn.errors import UserError
+
+COUNTS = np.array([[1.0, 3.0], [2.0, 0.0]])
+
+
+class Two(Model):
+    """Two numbers to be found in each state of a chain; the second of state 1 concerns nobody."""
+
+    scale: float = 1.0
+    shock: MarkovChain = MarkovChain(((0.5, 0.5), (0.5, 0.5)))
+
+    class State(NamedTuple):
+        """The chain's state."""
+
+        shock: Array
+
+    class Policy(NamedTuple):
+        """Both numbers."""
+
+        level: Array
+
+    def initial(self, key):
+        """Return state 0."""
+        return self.State(self.shock.initial)
+
+    def policies(self, state):
+        """Return all numbers."""
+        return {"level": Real(scale=jnp.ones(2))}
+
+    def transition(self, state, policy, shock):
+        """Follow the chain."""
+        return self.State(shock)
+
+    def errors(self, state, policy, expect):
+        """Return how far both are off."""
+        return {"gap": policy.level - self.scale * jnp.asarray([[0.1, 0.2], [0.3, 5.0]])[state.shock]}
+
+    def weights(self, state, policy):
+        """Return whom each concerns."""
+        return {"gap": jnp.asarray(COUNTS)[state.shock]}
+
+    def units(self):
+        """Return what one unit is."""
+        return {"gap": "levels"}
+
+
+@pytest.fixture(scope="module")
+def solution():
+    """Not learnt: all errors are those of a fresh network."""
+    return solve(Two(), settings=SolveSettings(episodes=1, width=4, depth=1, paths=8, periods=1, learning_rate=0.0))
+
+
+def test_figures_count_components_by_their_weights(solution):
+    """By hand: every error as often as its weight says."""
+    found = solution.accuracy(500, burn_in=10)
+    shocks = found.parts[0].shocks
+    counts = (COUNTS / COUNTS.mean(axis=1, keepdims=True) * 6).round().astype(int)[shocks]
+    every = np.repeat(found.errors["gap"].ravel(), counts.ravel())
+    row = found.summary()["gap"]
+    assert row["mean"] == pytest.approx(every.mean(), rel=1e-5)
+    assert row["max"] == pytest.approx(every.max(), rel=1e-6)
+    assert row["max"] < found.errors["gap"].max(), "the largest concerns nobody"
+    for p in (10, 50, 90, 99):
+        assert row[str(p)] == pytest.approx(np.percentile(every, p, method="inverted_cdf"), rel=1e-6)
+    by_state = found.mean_by_state()["gap"]
+    assert by_state[1] == pytest.approx(found.errors["gap"][shocks == 1][:, 0].mean(), rel=1e-5)
+    assert found.coverage()["units"] == {"gap": "levels"} and found.coverage()["weighted"] == ["gap"]
+    assert any("One unit of gap: levels" in note for note in found.notes())
+    assert len(by_weight(solution.model, found)) == 1
+
+
+def test_the_verdict_sees_those_who_hold_the_mass(solution):
+    """An error of 2 % where nine tenths are, none elsewhere: small when pooled, not when weighted."""
+    errors = {"gap": np.where(np.arange(100) < 2, 2e-2, 0.0) * np.ones((50, 1))}
+    weights = {"gap": np.where(np.arange(100) < 2, 45.0, 10 / 98) * np.ones((50, 1))}
+    pooled, weighted = (Accuracy((Part("here", errors, weights=own),)) for own in ({}, weights))
+    assert pooled.summary()["gap"]["mean"] == pytest.approx(4e-4)
+    assert weighted.summary()["gap"]["mean"] == pytest.approx(0.9 * 2e-2)
+    assert not judge(solution, weighted).accurate
+    assert "1.8e-02" in judge(solution, weighted).reasons[0]
+
+
+def test_weights_that_are_no_numbers_leave_no_figures():
+    part = Part("here", {"gap": np.ones((3, 2))}, weights={"gap": np.full((3, 2), np.nan)})
+    assert all(np.isnan(part.rows()["gap"][column]) for column in COLUMNS)
+
+
+def test_the_loss_is_weighted(solution):
+    """With most of the weight on one of two numbers that cannot both be met, that one is met better."""
+
+    class Torn(Two):
+        """One number for two aims."""
+
+        heavy: float = 9.0
+
+        def policies(self, state):
+            """Return one number, twice."""
+            return {"level": Real(scale=1.0)}
+
+        def errors(self, state, policy, expect):
+            """Return how far it is from 0 and from 0.1."""
+            return {"gap": policy.level - jnp.asarray([0.0, 0.1])}
+
+        def weights(self, state, policy):
+            """Return nine tenths for the first."""
+            return {"gap": jnp.asarray([self.heavy, 1.0])}
+
+    settings = SolveSettings(episodes=60, width=4, depth=1, paths=16, periods=2, batch_size=16, tail=0.0)
+    light, heavy = (solve(Torn(heavy=own), settings=settings).simulate(20).level.values.mean() for own in (1.0, 9.0))
+    gap = lambda x, w: w * np.log1p(x) ** 2 + (2 - w) * np.log1p(x - 0.1) ** 2  # noqa: E731
+    grid = np.linspace(0, 0.1, 2001)
+    assert light == pytest.approx(grid[np.argmin(gap(grid, 1.0))], abs=5e-3)
+    assert heavy == pytest.approx(grid[np.argmin(gap(grid, 0.1 + 0.9 * 1.8))], abs=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("weights", "what"),
+    [
+        ({"gap": jnp.asarray([1.0, jnp.nan])}, "those of 'gap' are not finite, negative or all zero"),
+        ({"gap": jnp.asarray([1.0, -1.0])}, "not finite, negative or all zero"),
+        ({"gap": jnp.zeros(2)}, "not finite, negative or all zero"),
+        ({"gap": jnp.ones(3)}, r"of shape \(3,\), but the error is of shape \(2,\)"),
+        ({"other": jnp.ones(2)}, "there is no error named 'other'; there are gap"),
+        ([1.0, 2.0], "must return a dictionary of named weights"),
+    ],
+)
+def test_bad_weights_are_refused_before_the_training(weights, what):
+    class Bad(Two):
+        """With bad weights."""
+
+        def weights(self, state, policy):
+            return weights
+
+    with pytest.raises(UserError, match=rf"Bad\.weights: .*{what}"):
+        check_model(Bad())
+
+
+@pytest.mark.parametrize(("units", "what"), [({"other": "a"}, "no error named 'other'"), ({"gap": 1}, "must return")])
+def test_bad_units_are_refused(units, what):
+    class Odd(Two):
+        """With bad units."""
+
+        def units(self):
+            return units
+
+    with pytest.raises(UserError, match=rf"Odd\.units: {what}"):
+        check_model(Odd())
+
+
+def test_uncertain_parameters_keep_weights_and_units():
+    model = Uncertain(Two(), scale=(1.0, 2.0))
+    state = model.State(jnp.asarray(0), jnp.asarray([1.0]))
+    assert model.units() == {"gap": "levels"}
+    assert np.asarray(model.weights(state, None)["gap"]) == pytest.approx(COUNTS[0])
