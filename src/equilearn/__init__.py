@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     )
     from equilearn.errors import UserError
     from equilearn.learn import Outcome, Target
+    from equilearn.report import write_explorer
 
 __all__ = [
     "AR1",
@@ -90,6 +91,7 @@ __all__ = [
     "solve",
     "solve_many",
     "welfare",
+    "write_explorer",
 ]
 
 _ELSEWHERE = {
@@ -97,6 +99,7 @@ _ELSEWHERE = {
     "Target": "learn",
     "UserError": "errors",
     "load": "economies",
+    "write_explorer": "report",
 }
 
 
