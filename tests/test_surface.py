@@ -48,7 +48,7 @@ def test_a_run_folder_holds_what_it_should(run):
     names = {path.name for path in run.iterdir()}
     assert names == {
         ".lock", "settings.json", "result.json", "metrics.jsonl", "tensorboard", "last.npz",
-        "solution.npz", "figures", "report.html",
+        "solution.npz", "figures", "report.html", "explorer.html",
     }  # fmt: skip
     assert any((run / "tensorboard").iterdir())
     result = json.loads((run / "result.json").read_text())
@@ -64,7 +64,7 @@ def test_a_run_folder_holds_what_it_should(run):
 def test_the_report_is_self_contained_and_says_whether_to_trust(run):
     page = (run / "report.html").read_text()
     assert "Not accurate enough" in page
-    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+    assert not re.search(r"""(src|href)=["'](?!data:|explorer\.html")""", page)
     figures = {path.name for path in (run / "figures").iterdir()}
     assert len(figures) == 11
     assert page.count("data:image/png;base64,") == 11

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from equilearn.errors import UserError
     from equilearn.learn import Outcome, Target
+    from equilearn.report import write_explorer
 
 __all__ = [
     "AR1",
@@ -94,6 +95,7 @@ __all__ = [
     "solve",
     "solve_many",
     "welfare",
+    "write_explorer",
 ]
 
 _ELSEWHERE = {
@@ -101,6 +103,7 @@ _ELSEWHERE = {
     "Target": "learn",
     "UserError": "errors",
     "load": "economies",
+    "write_explorer": "report",
 }
 
 

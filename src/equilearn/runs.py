@@ -9,6 +9,7 @@ DIR/solution.npz      the solution, for `equilearn.load`
 DIR/result.json       the final figures, for people's scripts; written last but the report
 DIR/figures/*.png     the figures
 DIR/report.html       one self-contained page that shows them
+DIR/explorer.html     another, in which the reader moves the state of the economy
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Reports of runs: figures and one self-contained page."""
 
 from equilearn.equilibrium.verdict import Verdict, judge
+from equilearn.report.explorer import write_explorer
 from equilearn.report.findings import Findings, write_findings
 from equilearn.report.page import write_report
 
-__all__ = ["Findings", "Verdict", "judge", "write_findings", "write_report"]
+__all__ = ["Findings", "Verdict", "judge", "write_explorer", "write_findings", "write_report"]

@@ -20,9 +20,12 @@ from equilearn.equilibrium import Accuracy, Model, Solution
 from equilearn.equilibrium.accuracy import COLUMNS
 from equilearn.equilibrium.figures import by_component, by_state, by_weight, error_distribution, paths, training
 from equilearn.equilibrium.verdict import Verdict
+from equilearn.errors import UserError
 from equilearn.learn.files import write_atomically
+from equilearn.report.explorer import write_explorer
 from equilearn.style import CSS, png
 
+EXPLORER = "explorer.html"
 MOST_ROWS = 64
 """States of a chain in the table of visits; of more, those visited least."""
 
@@ -55,6 +58,9 @@ mean absolute value. The standard error is that of a single estimate. {{ policy_
 {% for name in by_state %}<th>{{ name }}</th>{% endfor %}</tr>
 {% for row in chain %}<tr>{% for value in row %}<td>{{ value }}</td>{% endfor %}</tr>{% endfor %}
 </table></div>{% endif %}
+{% if explorer %}<h2>The solution itself</h2><p>{% if explorer == page %}<a href="{{ explorer }}">Explore it</a>:
+move the state and the shock, and see policies, prices and the coming periods at once; the page lies beside this one.
+{% else %}{{ explorer }}{% endif %}</p>{% endif %}
 <h2>Figures</h2>
 <div class="figures">
 {% for title, source, broad in figures %}<figure{% if broad %} class="broad"{% endif %}>
@@ -74,6 +80,8 @@ class _Drawing:
     def __init__(self) -> None:
         self.images: list[tuple[str, bytes, bool]] = []
         self.failures: list[str] = []
+        self.simulated: list[xr.Dataset] = []
+        """The simulation that figures are drawn from, where there is one."""
 
     def add(self, what: str, make: Callable[[], Mapping[str, Figure | None]]) -> None:
         """Draw figures, by title; a failure is put down as that of `what`."""
@@ -92,7 +100,6 @@ class _Drawing:
 def _draw(solution: Solution, accuracy: Accuracy, history: list[dict[str, Any]]) -> _Drawing:
     """Draw what every solution has, and the model's own figures."""
     drawing, name = _Drawing(), solution.model.name
-    simulated: list[Any] = []
     drawing.add(
         "The figure of the training",
         lambda: {"Training: errors on fresh states at every check": training(history)},
@@ -110,12 +117,30 @@ def _draw(solution: Solution, accuracy: Accuracy, history: list[dict[str, Any]])
         lambda: {"Errors by state of the chain: of the policies (estimated) and of the equations": by_state(accuracy)},
     )
     drawing.add(
-        f"Simulating ({name}.definitions, {name}.coordinates)", lambda: simulated.append(solution.simulate()) or {}
+        f"Simulating ({name}.definitions, {name}.coordinates)",
+        lambda: drawing.simulated.append(solution.simulate()) or {},
     )
-    for simulation in simulated:
+    for simulation in drawing.simulated:
         drawing.add(f"{name}.figures", lambda s=simulation: solution.model.figures(solution, s, accuracy.errors))
         drawing.add("The figure of the simulation", lambda s=simulation: _simulated(solution, accuracy, s))
     return drawing
+
+
+def _explored(folder: Path, problem: str, solution: Solution, drawing: _Drawing) -> str:
+    """Write the explorer; return its file's name, or why there is none; nothing where it failed, which is put down."""
+    said: list[str] = []
+
+    def write(simulation: xr.Dataset) -> dict[str, Figure | None]:
+        try:
+            said.append(write_explorer(solution, folder / EXPLORER, problem=problem, simulation=simulation).name)
+        except UserError as error:
+            said.append(str(error))
+        return {}
+
+    (folder / EXPLORER).unlink(missing_ok=True)
+    for simulation in drawing.simulated:
+        drawing.add("The explorer", lambda s=simulation: write(s))
+    return " ".join(said)
 
 
 def _simulated(solution: Solution, accuracy: Accuracy, simulation: xr.Dataset) -> dict[str, Figure | None]:
@@ -177,7 +202,7 @@ def write_report(
     verdict: Verdict,
     history: list[dict[str, Any]],
 ) -> list[str]:
-    """Write `figures/*.png` and `report.html` into a run folder; return what of it failed, in sentences."""
+    """Write figures, `explorer.html` and `report.html` into a run folder; return what of it failed, in sentences."""
     drawing = _draw(solution, accuracy, history)
     (folder / "figures").mkdir(exist_ok=True)
     embedded, taken = [], set()
@@ -188,6 +213,7 @@ def write_report(
         write_atomically(folder / "figures" / f"{name}.png", image)
         embedded.append((title, base64.b64encode(image).decode(), broad))
     visits, chain = _chain(accuracy)
+    explorer = _explored(folder, result["problem"], solution, drawing)
     described = getattr(solution.model, "model", solution.model)  # the one whose parameters are uncertain
     description = (type(described).__doc__ or "").strip().splitlines()
     page = (
@@ -208,6 +234,8 @@ def write_report(
             by_state=visits,
             chain=chain,
             left=len(accuracy.visits) if len(accuracy.visits) > MOST_ROWS else 0,
+            explorer=explorer,
+            page=EXPLORER,
             figures=embedded,
             outcome=result["outcome"],
             message=result["message"],
