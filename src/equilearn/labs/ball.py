@@ -196,10 +196,11 @@ class Ball(Lab):
         for i, axis in enumerate(axes.flat):
             seen = np.array(shown["seen"][i])
             axis.plot(*seen.T, "o-", color="#999999", markersize=6, label="seen")
+            axis.plot(*seen[-1], "o", color="#222222", markersize=6, label="seen last")
             axis.plot(*shown["came"][i], "o", color=COLOURS[2], markersize=9, label="came")
             axis.plot(*shown["said"][i], "x", color=COLOURS[3], markersize=9, markeredgewidth=2, label="network")
             axis.set(xlim=(0, 1), ylim=(1, 0), aspect="equal", xlabel="x", ylabel="y")
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
         findings.figure(
             f"Six test balls, {n} picture{'s' if n > 1 else ''} seen: where they went and what was said", figure
         )

@@ -160,7 +160,8 @@ class Forecast(Lab):
                 f"test, for the middle start: {test.verdict(f'the {name}', repr(best))}."
             )
             verdicts[str(h)] = {"best other": best, **test._asdict()}
-        _picture(findings, parts, baselines, networks[0], name, usual.horizons[-1])
+        what = "return" if series.prices else series.words
+        _picture(findings, parts, baselines, networks[0], name, usual.horizons[-1], what)
         findings.result["mse"] = {one: values.tolist() for one, values in errors.items()} | {name: ours.tolist()}
         findings.result["horizons"] = list(usual.horizons)
         findings.result["test of the difference"] = verdicts
@@ -169,7 +170,13 @@ class Forecast(Lab):
 
 
 def _picture(
-    findings: Findings, parts: Parts, baselines: dict[str, np.ndarray], network: np.ndarray, name: str, horizon: int
+    findings: Findings,
+    parts: Parts,
+    baselines: dict[str, np.ndarray],
+    network: np.ndarray,
+    name: str,
+    horizon: int,
+    what: str,
 ) -> None:
     """Draw the end of the test part: what came, the linear forecast, the network's."""
     figure, axis = new_figure(1, 1)
@@ -179,6 +186,6 @@ def _picture(
     axis.plot(steps, parts.test.y[-SHOWN:, -1], color="#999999", linewidth=1.2, label="what came")
     axis.plot(steps, baselines[linear][-SHOWN:, -1], color=COLOURS[1], linewidth=1, label=linear)
     axis.plot(steps, network[-SHOWN:, -1], color=COLOURS[0], linewidth=1, label=name)
-    axis.set(xlabel="step", ylabel="target", title=f"{horizon} step{'s' if horizon > 1 else ''} ahead")
-    axis.legend(frameon=False, ncols=3)
+    axis.set(xlabel="step", ylabel=what, title=f"Foretold {horizon} step{'s' if horizon > 1 else ''} ahead")
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False)
     findings.figure("The end of the test part, foretold by the first start", figure)

@@ -135,7 +135,7 @@ class GAN(Lab):
                 "discriminator": FeedForward((2, 64, 64, 1), key=discriminator, **he),
             }
             pairs.append(pair)
-            worlds.append(problem.world(pair, pictures=WAY, samples=POINTS, key=noise))
+            worlds.append(problem.world(pair, pictures=min(WAY, self.episodes + 1), samples=POINTS, key=noise))
         _, world, _ = learn_many(
             problem, _stacked(pairs), _stacked(worlds), players(2e-3),
             LearnSettings(episodes=self.episodes, batch_size=256), keys=jax.random.split(learn_key, self.seeds),
@@ -213,7 +213,8 @@ class GAN(Lab):
         rows.append(["generator", f"{spread([x['modes'] for x in ours])} of {modes}",
                      spread([x["share"] for x in ours]), spread([x["distance"] for x in ours])])  # fmt: skip
         findings.table(
-            f"{name.capitalize()}: {POINTS:,} points; generator: median (lowest to highest) of {len(ours)} starts",
+            f"{name[0].upper()}{name[1:]}: {POINTS:,} points; generator: median (lowest to highest) of {len(ours)} "
+            "starts",
             ["who", "modes found", "share of points on them", "energy distance to real points"], rows,
         )  # fmt: skip
         findings.text(
@@ -227,8 +228,9 @@ class GAN(Lab):
         figure.set_size_inches(2.1 * len(way), 2.5)
         for i, axis in enumerate(axes):
             axis.hexbin(*way[i].T, gridsize=40, extent=(-2.6, 2.6, -2.6, 2.6), cmap="Blues", mincnt=1)
-            axis.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), aspect="equal", xticks=[], yticks=[])
-            axis.set_title(f"episode {i * self.episodes // (len(way) - 1)}", fontsize=9)
+            axis.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), aspect="equal", xticks=(-2, 0, 2), yticks=(-2, 0, 2))
+            axis.label_outer()
+            axis.set_title(f"episode {-(-i * self.episodes // (len(way) - 1))}", fontsize=9)
         findings.figure(f"Density of what the first start makes, as it learns, {name}", figure)
         findings.result[name] = {"generator": ours, **made["others"], "starts with all modes": full}
 
@@ -247,7 +249,7 @@ class GAN(Lab):
         there = sum(n >= 0.01 * JUDGED for n in made["made"]["counts_sure"])
         nearest = made["nearest"]
         findings.text(
-            f"{there} of ten digits are there (each at least {JUDGED // 100} times, the judge sure of it). Is it "
+            f"{there} of 10 digits are there (each at least {JUDGED // 100} times, the judge sure of it). Is it "
             "copying? The "
             f"nearest training picture is {nearest['made']:.2f} away from a made digit on average, and "
             f"{nearest['new real digits']:.2f} from a new real one (root of the summed squares of pixels)."
@@ -260,9 +262,9 @@ class GAN(Lab):
                 axis.imshow(way[i, j], cmap="gray_r", vmin=0, vmax=1)
                 axis.set(xticks=[], yticks=[])
                 axis.grid(visible=False)
-            row[0].set_ylabel(
-                f"epoch {i * self.epochs // (len(way) - 1)}", rotation=0, ha="right", va="center", fontsize=9
-            )
+                axis.spines[:].set_visible(False)
+            epoch = -(-i * self.epochs // (len(way) - 1))
+            row[0].set_ylabel(f"epoch {epoch}", rotation=0, ha="right", va="center", fontsize=9)
         findings.figure("The way: what ten fixed draws of noise become", figure)
         figure, axes = new_figure(4, 10, height=0.8)
         figure.set_size_inches(8, 3.4)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from equilearn.data import FASHION, drawn_digit, image_split, picture_folder
 from equilearn.data.pictures import ENDINGS
@@ -204,6 +205,10 @@ def _curves(findings: Findings, starts: dict[str, Any]) -> None:
             axis.plot(epochs, 100 * (1 - np.array(one["curve"])), "o-", markersize=3, color=colour,
                       label=WORDS[name] if i == 0 else None)  # fmt: skip
     axis.set(xlabel="epoch", ylabel="wrong on the validation part, %", yscale="log")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.yaxis.set_minor_formatter(NullFormatter())
     axis.legend(frameon=False)
     figure.set_size_inches(6.4, 3.6)
     findings.figure("Learning: errors on the validation part by epoch", figure)

@@ -88,7 +88,7 @@ class Memory(Lab):
             "first find out that remembering pays; with a gate that is open from the start it need not. The simple "
             "network's matrix is orthogonal at first, which neither shrinks nor stretches what it is applied to."
         )
-        figure, axes = new_figure(1, 2)
+        figure, axes = new_figure(1, 2, height=4.2)
         _lines(axes[0], gaps, recalled)
         axes[0].axhline(guess("recall"), color="#999999", linestyle=":", label="guessing")
         axes[0].set(xlabel="gap (steps)", ylabel="share of right symbols", ylim=(0, 1.05), title="Which symbol was it?")
@@ -121,7 +121,7 @@ class Memory(Lab):
         axes[1].plot(ahead, made["linear"]["waves"], "s--", color="#777777", markersize=4, label="least squares")
         axes[1].set(xlabel="steps ahead", ylabel="mean squared error", yscale="log", title="Waves")
         for axis in axes:
-            axis.legend(frameon=False, fontsize=7)
+            axis.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.18))
         findings.figure("Memory by the gap: dots are starts, lines their medians", figure)
         findings.result |= {
             "recall": {name: values.tolist() for name, values in recalled.items()}, "gaps": list(gaps),

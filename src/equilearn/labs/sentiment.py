@@ -181,16 +181,20 @@ def _attention(findings: Findings, shown: list[Any]) -> None:
     """Draw the words of some sentences, darker the more the network looked at them."""
     figure, axis = new_figure()
     figure.set_size_inches(11, 0.7 + 0.5 * len(shown))
+    longest = 0
     for row, one in enumerate(shown):
-        for place, (word, weight) in enumerate(zip(one["words"], one["seen"], strict=True)):
+        place = 1
+        for word, weight in zip(one["words"], one["seen"], strict=True):
             share = weight / max(one["seen"])
             box = {"boxstyle": "round", "facecolor": COLOURS[0], "alpha": 0.05 + 0.95 * share, "linewidth": 0}
             colour = "white" if share > 0.6 else "#222222"
-            axis.text(place + 0.5, row, word[:11], ha="center", va="center", fontsize=7.5, color=colour, bbox=box)
-    names = [f"{'for' if one['label'] else 'against'}; {one['chance']:.1%} sure of for" for one in shown]
+            axis.text(place, row, word, va="center", fontsize=8, family="monospace", color=colour, bbox=box)
+            place += len(word) + 2
+        longest = max(longest, place)
+    names = [f"{'for' if one['label'] else 'against'}; {one['chance']:.1%}" for one in shown]
     axis.set_yticks(range(len(shown)), names, fontsize=8)
-    axis.set(xlim=(0, max((len(one["words"]) for one in shown), default=1)), ylim=(len(shown) - 0.5, -0.5),
-             xlabel="place in the sentence", ylabel="sentence")  # fmt: skip
+    axis.set(xlim=(0, max(longest, 110)), ylim=(len(shown) - 0.5, -0.5), xticks=[],
+             ylabel="label; network's\nchance of 'for'")  # fmt: skip
     axis.grid(visible=False)
     findings.figure(
         "What it looks at: sentences of the first fold of which it is surest, darker where attention is", figure

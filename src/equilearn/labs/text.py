@@ -163,16 +163,16 @@ class Text(Lab):
         error = float(gap.std(ddof=1) / np.sqrt(len(gap)))
         difference = float(ours[middle] - counted[longest])
         sure = abs(difference) > 2 * error
-        verdict = ("fewer than" if difference < 0 else "more than") if sure else "not to be told from those of"
+        verdict = f"needs {'fewer' if difference < 0 else 'more'} bits than" if sure else "is not to be told from"
         findings.text(
-            f"The network needs {verdict} the {longest}: {difference:+.3f} bits a {unit}, standard error {error:.3f} "
+            f"The network {verdict} the {longest}: {difference:+.3f} bits a {unit}, standard error {error:.3f} "
             f"over {len(gap)} blocks of the test part."
             + (f" The best n-grams here are {best}." if best != longest else "")
         )  # fmt: skip
         self._curve(findings, runs, counted[longest], longest)
         findings.heading("What it writes")
         for t, sample in runs[middle]["samples"].items():
-            lines = " / ".join(sample.split("\n"))
+            lines = " / ".join(line for line in sample.split("\n") if line.strip())
             findings.text(f"Temperature {t}, going on from the end of the validation part: {lines}")
         findings.result |= {
             "unit": unit, "bits": {"uniform": uniform} | counted | {name: ours.tolist()}, "difference": difference,

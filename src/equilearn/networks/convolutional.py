@@ -11,7 +11,7 @@ Legend: B images, R rows, S columns, C channels, F filters, K size of the kernel
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
@@ -48,19 +48,22 @@ def overlaid(columns: Float[Array, "B r s P"], size: int, stride: int) -> Float[
     return jax.linear_transpose(lambda x: patches(x, size, stride), image)(columns)[0]
 
 
-def max_pool(x: Images, size: int = 2) -> Resized:
-    """Return the largest value of every size-by-size block; rows and columns that do not fill one are left out."""
-    return jnp.max(_blocks(x, size), axis=(2, 4))
+def max_pool(x: Images) -> Resized:
+    """Return the largest value of every 2-by-2 block; a last row or column that does not fill one is left out."""
+    return _over_blocks(jnp.maximum, x)
 
 
-def average_pool(x: Images, size: int = 2) -> Resized:
-    """Return the mean of every size-by-size block."""
-    return jnp.mean(_blocks(x, size), axis=(2, 4))
+def average_pool(x: Images) -> Resized:
+    """Return the mean of every 2-by-2 block."""
+    return _over_blocks(jnp.add, x) / 4
 
 
-def _blocks(x: Images, size: int) -> Float[Array, "B r K s K C"]:
-    batch, rows, columns, channels = x.shape[0], x.shape[1] // size, x.shape[2] // size, x.shape[3]
-    return x[:, : rows * size, : columns * size].reshape(batch, rows, size, columns, size, channels)
+def _over_blocks(both: Callable[[Array, Array], Array], x: Images) -> Resized:
+    """Join rows by pairs, then columns: whole slices at once, where a reduction over short axes would be slow."""
+    batch, rows, columns, channels = x.shape[0], x.shape[1] // 2, x.shape[2] // 2, x.shape[3]
+    blocks = x[:, : rows * 2, : columns * 2].reshape(batch, rows, 2, columns, 2, channels)
+    joined = both(blocks[:, :, 0], blocks[:, :, 1])
+    return both(joined[:, :, :, 0], joined[:, :, :, 1])
 
 
 class Conv(eqx.Module):
@@ -207,36 +210,41 @@ class LeNet(eqx.Module):
 
 
 class ConvNet(eqx.Module):
-    """A small modern net: blocks of two normalised 3 x 3 convolutions and a pool; the mean over places; a layer."""
+    """A small modern net: blocks of normalised 3 x 3 convolutions and a pool; the mean over places; a layer.
 
-    convs: list[Conv]
-    norms: list[BatchNorm]
+    The first block has one convolution, the others two: at full size a second one would cost as much as all the rest.
+    """
+
+    blocks: list[list[tuple[Conv, BatchNorm]]]
     output: tuple[Float[Array, "F O"], Float[Array, " O"]]
 
     def __init__(
         self, channels: int, classes: int, *, filters: Sequence[int] = (32, 64, 128), key: PRNGKeyArray
     ) -> None:
         """Draw He's weights; `filters` are those of the blocks."""
-        keys = iter(jax.random.split(key, 2 * len(filters) + 1))
-        self.convs, self.norms = [], []
+        keys = iter(jax.random.split(key, 2 * len(filters)))
+        self.blocks = []
         for width in filters:
-            for _ in range(2):
-                self.convs.append(Conv(channels, width, 3, margin=1, bias=False, key=next(keys)))
-                self.norms.append(BatchNorm(width))
+            block = []
+            for _ in range(2 if self.blocks else 1):
+                conv = Conv(channels, width, 3, margin=1, bias=False, key=next(keys))
+                block.append((conv, BatchNorm(width)))
                 channels = width
+            self.blocks.append(block)
         self.output = (jax.nn.initializers.glorot_uniform()(next(keys), (channels, classes)), jnp.zeros(classes))
 
     def start(self) -> Moments:
         """Return moments to begin with: mean zero, variance one."""
-        return tuple((jnp.zeros_like(norm.shift), jnp.ones_like(norm.scale)) for norm in self.norms)
+        norms = [norm for block in self.blocks for _, norm in block]
+        return tuple((jnp.zeros_like(norm.shift), jnp.ones_like(norm.scale)) for norm in norms)
 
     def __call__(self, x: Images, moments: Moments | None = None) -> tuple[Float[Array, "B O"], Moments]:
         """Return the logits of a batch, and its own moments; None of them given normalises by those (training)."""
         seen = []
-        for layer, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            x, own = norm(conv(x), None if moments is None else moments[layer])
-            seen.append(own)
-            x = jax.nn.relu(x)
-            if layer % 2:
-                x = max_pool(x)
+        for block in self.blocks:
+            for conv, norm in block:
+                x, own = norm(conv(x), None if moments is None else moments[len(seen)])
+                seen.append(own)
+                x = jax.nn.relu(x)
+            x = max_pool(x)
         return jnp.mean(x, axis=(1, 2)) @ self.output[0] + self.output[1], tuple(seen)
