@@ -27,7 +27,7 @@ from jaxtyping import Array, Bool, Float
 from equilearn.equilibrium.arguments import finite, whole
 from equilearn.equilibrium.checks import check_model
 from equilearn.equilibrium.given import given
-from equilearn.equilibrium.model import Model, assemble
+from equilearn.equilibrium.model import Model, applied, assemble
 from equilearn.equilibrium.problem import symmetric
 from equilearn.equilibrium.shocks import entries, named, shock_of
 from equilearn.errors import UserError
@@ -139,10 +139,16 @@ class _Stack(eqx.Module):
         """Return errors and law of motion of one period; x and y are today's and tomorrow's (state, policy)."""
         state, policy = self._split(x)
         following, then = self._split(y)
-        errors = self.model.errors(state, policy, lambda f: f(following, then))
+        errors = self.model.errors(state, policy, lambda f: applied(f, following, then, self._elsewhere))
         equations = jnp.concatenate([jnp.ravel(e) for e in errors.values()])
         moved = jax.flatten_util.ravel_pytree(self._moved(state, policy))[0]
         return jnp.concatenate([symmetric(equations), moved - y[: self.states]])
+
+    def _elsewhere(self, state: Any) -> Any:
+        raise UserError(
+            f"perfect_foresight: the equations of {self.model.name} ask for the policy in other states than "
+            "tomorrow's, which a path does not know."
+        )
 
     @eqx.filter_jit
     def linearised(

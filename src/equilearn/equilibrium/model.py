@@ -14,7 +14,8 @@
 
 Every method sees one economy in one period (no batch axis); the package vectorises. A state's or policy's shape is
 that of the arrays that `initial` and `policies` give. `expect(f)` is the expectation, conditional on today, of
-f(next state, next policy).
+f(next state, next policy). Where f has a third parameter it is given the policy function as well: the policies in any
+other state (after a default, a deviation), and their derivatives.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ from equilearn.learn import Target
 from equilearn.networks import MLP, Scaling
 from equilearn.parameters import given_fields, plain_defaults
 
-Expect = Callable[[Callable[[Any, Any], Any]], Any]
-"""Conditional expectation of a function of next period's state and policy."""
+Expect = Callable[[Callable[..., Any]], Any]
+"""Conditional expectation of a function of next period's state and policy and, where it asks, the policy function."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -268,15 +269,27 @@ def expectation(
     model = policy.model
     values, probabilities = model.process(state, decision).nodes(shock_of(state)) if nodes is None else nodes
 
-    def expect(function: Callable[[Any, Any], Any]) -> PyTree[Array]:
+    def expect(function: Callable[..., Any]) -> PyTree[Array]:
         def at(shock: Any, *move: Array) -> PyTree[Array]:
             following = model.transition(state, decision, shock)
-            return function(following, policy(following, *move))
+            return applied(function, following, policy(following, *move), policy)
 
         outcomes = jax.vmap(at)(values) if moves is None else jax.vmap(at)(values, moves)
         return jax.tree.map(lambda leaf: jnp.tensordot(probabilities, leaf, axes=1), outcomes)
 
     return expect
+
+
+def asks_for_policy(function: Callable[..., Any]) -> bool:
+    """Return whether a function of next period's state and policy asks for the policy function as well."""
+    own = inspect.signature(function).parameters.values()
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(one.kind in positional and one.default is inspect.Parameter.empty for one in own) == 3
+
+
+def applied(function: Callable[..., Any], following: Any, then: Any, policy: Callable[[Any], Any]) -> Any:
+    """Return a function's value in next period's state, given the policies there and, where it asks, all others."""
+    return function(following, then, policy) if asks_for_policy(function) else function(following, then)
 
 
 def equation_errors(policy: PolicyFunction, state: Any) -> dict[str, Array]:

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from equilearn.equilibrium.model import PolicyFunction
+from equilearn.equilibrium.model import PolicyFunction, asks_for_policy, expectation
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.policy_error import Paths, along_paths, double, draws_for, policies_at
 from equilearn.equilibrium.shocks import shock_of
@@ -96,6 +96,9 @@ def _estimated(
         if jnp.min(policy.model.process(first, policy(first)).nodes(shock_of(first))[1]) < 0:
             reason = "the quadrature rule of the shock has negative weights, which are no probabilities; take another"
             return replace(nothing, trouble=(f"{CANNOT}: {reason}.",))
+        if _looks_elsewhere(policy, first):
+            reason = "the equations ask for tomorrow's policy in other states, or for its derivatives: errors there"
+            return replace(nothing, trouble=(f"{CANNOT}: {reason} are not followed.",))
         raw = jax.eval_shape(policy.raw, first).shape[0]
         kept, names = _kept(errors, raw)
         vectors = generator.standard_normal((VECTORS, raw))
@@ -119,6 +122,24 @@ def _estimated(
         trouble=trouble,
         undetermined=bool(undetermined),
     )
+
+
+def _looks_elsewhere(policy: PolicyFunction, state: Any) -> bool:
+    """Return whether the equations ask for the policy function, not only for tomorrow's policies."""
+    asked = []
+
+    def errors(state: Any) -> Any:
+        decision = policy(state)
+        expect = expectation(policy, state, decision)
+
+        def listening(function: Any) -> Any:
+            asked.append(asks_for_policy(function))
+            return expect(function)
+
+        return policy.model.errors(state, decision, listening)
+
+    jax.eval_shape(errors, state)
+    return any(asked)
 
 
 def sizes(raw: int) -> tuple[int, int, int]:

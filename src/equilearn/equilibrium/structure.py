@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from equilearn.equilibrium.model import Model
+from equilearn.equilibrium.model import Model, applied
 from equilearn.equilibrium.sets import FeasibleSet
 from equilearn.equilibrium.shocks import entries, shock_of
 from equilearn.equilibrium.tracing import Lookup, influences, lookups, passed_on, trace
@@ -53,8 +53,12 @@ def everything(model: Model, state: Any, decision: Any, then: Any) -> tuple[Any,
     values, probabilities = model.process(state, decision).nodes(shock_of(state))
     following = jax.vmap(lambda shock: model.transition(state, decision, shock))(values)
 
+    def elsewhere(other: Any) -> Any:
+        reached = sum(jnp.sum(jnp.asarray(leaf, jnp.float32)) for leaf in jax.tree.leaves(other))
+        return jax.tree.map(lambda leaf: leaf + 0 * reached, then)
+
     def expect(function: Any) -> Any:
-        results = jax.vmap(lambda one: function(one, then))(following)
+        results = jax.vmap(lambda one: applied(function, one, then, elsewhere))(following)
         return jax.tree.map(lambda leaf: jnp.tensordot(probabilities, leaf, axes=1), results)
 
     rest = (

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from equilearn.equilibrium.model import Expect, Model, PolicyFunction, equation_errors
+from equilearn.equilibrium.model import Expect, Model, PolicyFunction, asks_for_policy, equation_errors
 from equilearn.equilibrium.sets import FeasibleSet
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.shocks import Shock, shock_of
@@ -230,7 +230,10 @@ class Uncertain(Model):
         """Return the model's errors at the state's parameters."""
 
         def expect_base(function: Any) -> Any:
-            return expect(lambda s, p: function(self._base(s), p))
+            if not asks_for_policy(function):
+                return expect(lambda s, p: function(self._base(s), p))
+            here = state.parameters
+            return expect(lambda s, p, policy: function(self._base(s), p, lambda o: policy(self.State(*o, here))))
 
         return self.at(state.parameters).errors(self._base(state), policy, expect_base)
 
