@@ -99,7 +99,8 @@ def test_weights_that_are_no_numbers_leave_no_figures():
     assert all(np.isnan(part.rows()["gap"][column]) for column in COLUMNS)
 
 
-def test_the_loss_is_weighted(solution):
+@pytest.mark.slow
+def test_the_loss_is_weighted():
     """With most of the weight on one of two numbers that cannot both be met, that one is met better."""
 
     class Torn(Two):
