@@ -150,7 +150,9 @@ def test_bad_weights_are_refused_before_the_training(weights, what):
         check_model(Bad())
 
 
-@pytest.mark.parametrize(("units", "what"), [({"other": "a"}, "no error named 'other'"), ({"gap": 1}, "must return")])
+@pytest.mark.parametrize(
+    ("units", "what"), [({"other": "a"}, "there is no error named 'other'"), ({"gap": 1}, "must return")]
+)
 def test_bad_units_are_refused(units, what):
     class Odd(Two):
         """With bad units."""
