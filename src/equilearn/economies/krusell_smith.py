@@ -26,14 +26,21 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from equilearn.equilibrium import Expect, Histogram, MarkovChain, Model, Real, SolveSettings, euler_error, power
 from equilearn.errors import UserError
 
-LEAST, MOST = 0.01, 4.0
-"""Least and most that an agent owns, in units of the capital without risk; it keeps consumption above zero."""
+LEAST, MOST = 1e-3, 4.0
+"""Least and most that an agent owns, in units of the capital without risk. Those who want less are given the rest,
+which keeps consumption above zero; those who want more consume the rest."""
+LOOKED_AT = 0.02
+"""Least capital at which errors are measured, in the same units; hardly anybody owns less."""
 SCALE = 0.05
 """Below it capital is looked at evenly, above it in its logarithm; in the same units."""
 POLYNOMIALS = 16
 POINTS = 48
 """For each kind of agents, where errors are measured; few of them are nodes of the histogram."""
 THRESHOLDS = np.array([0.1, 0.3, 0.6, 1.0, 1.5, 2.2, MOST])
+
+
+TIMES = MarkovChain(((0.875, 0.125), (0.125, 0.875)))
+"""Bad and good times, of eight quarters each on average."""
 
 
 class KrusellSmith(Model):
@@ -53,7 +60,7 @@ class KrusellSmith(Model):
     """Income without work, in units of the wage."""
     points: int = 300
     """Nodes of the histogram."""
-    shock: MarkovChain = MarkovChain(((0.875, 0.125), (0.125, 0.875)))
+    shock: MarkovChain = TIMES  # pyright: ignore[reportIncompatibleVariableOverride]
 
     class State(NamedTuple):
         """Bad or good times, and the mass of agents by work and capital."""
@@ -86,12 +93,15 @@ class KrusellSmith(Model):
         return np.stack([np.stack([p, 1 - p], axis=-1) for p in (without, lost)], axis=-2)
 
     @property
+    def hours(self) -> float:
+        """Labour between bad and good times."""
+        return self.labour * (1 - sum(self.unemployment) / 2)
+
+    @property
     def benchmark(self) -> float:
         """Capital in the long run of the economy without risk."""
-        hours = self.labour * (1 - np.mean(self.unemployment))
-        return float(
-            hours * (self.capital_share / (1 / self.discount - 1 + self.depreciation)) ** (1 / (1 - self.capital_share))
-        )
+        cost = 1 / self.discount - 1 + self.depreciation
+        return self.hours * (self.capital_share / cost) ** (1 / (1 - self.capital_share))
 
     @property
     def histogram(self) -> Histogram:
@@ -100,8 +110,8 @@ class KrusellSmith(Model):
 
     @property
     def measured(self) -> Histogram:
-        """Capital at which errors are measured, from LEAST to MOST, dense near zero."""
-        low, high = np.log1p(np.array([LEAST, MOST]) / SCALE)
+        """Capital at which errors are measured, from LOOKED_AT to MOST, dense near zero."""
+        low, high = np.log1p(np.array([LOOKED_AT, MOST]) / SCALE)
         return Histogram(self.benchmark * SCALE * np.expm1(np.linspace(low, high, POINTS)))
 
     def prices(self, state: Any) -> tuple[Array, Float[Array, "2 1"]]:
@@ -116,14 +126,15 @@ class KrusellSmith(Model):
     def household(self, state: Any, policy: Any, capital: Any) -> tuple[Array, Array, Array, Array]:
         """Return x, cash, consumption and savings of those who own (..., 2, n) capital, out of work and at work.
 
-        Without coefficients they consume mean income, their return, and a little of what there is above the benchmark,
-        but never all of their cash.
+        Without coefficients they consume the mean wage and their return, as they are between bad and good times, and a
+        little of what there is above the benchmark, but never all of their cash.
         """
         gross, incomes = self.prices(state)
         cash = gross * capital + incomes
-        mean = jnp.sum(incomes[:, 0] * jnp.sum(state.histogram, axis=1))
-        excess = self.histogram.mean(state.histogram) - self.benchmark
-        wanted = mean + (gross - 1) * capital + 0.04 * excess
+        mean = self.histogram.mean(state.histogram)
+        output = power(mean, self.capital_share) * self.hours ** (1 - self.capital_share)
+        wage, gain = (1 - self.capital_share) * output, self.capital_share * output / mean - self.depreciation
+        wanted = wage + gain * capital + 0.035 * (mean - self.benchmark)
         last = np.log1p(MOST / SCALE)
         s = 2 / last * jnp.log1p(capital / (SCALE * self.benchmark)) - 1
         polynomials = [jnp.ones_like(s), s]
@@ -131,8 +142,8 @@ class KrusellSmith(Model):
             polynomials.append(2 * s * polynomials[-1] - polynomials[-2])
         x = 0.25 * jnp.log((cash / wanted) ** 4 + 0.6**-4)
         x = x + jnp.einsum("em,m...en->...en", policy.thrift, jnp.stack(polynomials))
-        share, nodes = jnp.exp(-jax.nn.relu(x)), self.histogram.nodes
-        return x, cash, share * cash, jnp.clip((1 - share) * cash, nodes[0], nodes[-1])
+        saved = jnp.minimum(-jnp.expm1(-jax.nn.relu(x)) * cash, self.histogram.nodes[-1])
+        return x, cash, cash - saved, jnp.maximum(saved, self.histogram.nodes[0])
 
     def initial(self, key: PRNGKeyArray) -> State:
         """Return bad times, and a bell of capital around nine to eleven tenths of that without risk."""
@@ -197,5 +208,5 @@ class KrusellSmith(Model):
         return {"euler": ("own_capital", self.measured.nodes)}
 
     def settings(self) -> SolveSettings:
-        """Return settings found by measurement."""
-        return SolveSettings(episodes=400, width=64, depth=2, batch_size=128, paths=128, periods=4)
+        """Return settings found by measurement; paths that start again keep learning off economies that run away."""
+        return SolveSettings(episodes=600, batch_size=64, paths=128, restart=0.005)
