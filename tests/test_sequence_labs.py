@@ -141,7 +141,7 @@ def test_a_network_reads_a_text_with_a_long_memory_better_than_pairs(tmp_path):
         bits["GRU"][0] < bits["2-grams"] - 0.1
         and findings.result["difference"] < -2 * findings.result["standard error"]
     )
-    assert "fewer than the 2-grams" in words(findings)
+    assert "fewer bits than the 2-grams" in words(findings)
     assert_labelled(findings)
     folder = tmp_path / "run"
     lab = Text(data=str(tmp_path / "own.txt"), order=1, hidden=4, passes=1, words=True)

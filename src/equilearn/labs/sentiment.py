@@ -194,7 +194,7 @@ def _attention(findings: Findings, shown: list[Any]) -> None:
     names = [f"{'for' if one['label'] else 'against'}; {one['chance']:.1%}" for one in shown]
     axis.set_yticks(range(len(shown)), names, fontsize=8)
     axis.set(xlim=(0, max(longest, 110)), ylim=(len(shown) - 0.5, -0.5), xticks=[],
-             ylabel="label; network's\nchance of 'for'")  # fmt: skip
+             xlabel="the sentence, word by word", ylabel="label; network's\nchance of 'for'")  # fmt: skip
     axis.grid(visible=False)
     findings.figure(
         "What it looks at: sentences of the first fold of which it is surest, darker where attention is", figure
