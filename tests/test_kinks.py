@@ -38,7 +38,7 @@ def test_steepness_is_recommended_where_a_bound_has_a_multiplier():
 def test_buffer_stock_agrees_with_the_endogenous_grid_at_its_limit():
     model = BufferStock()
     path = seen(solve(model))
-    exact = buffer_stock_by_endogenous_grid(model)(path["shock.persistent"], path["cash"])
+    exact = buffer_stock_by_endogenous_grid(model)(path["persistent"], path["cash"])
     at_limit = np.mean(path["cash"] - exact < 1e-9)
     assert 0.005 < at_limit < 0.1, "the limit must bind sometimes for this test to say anything"
     assert np.mean(path["savings"] <= 0) == pytest.approx(at_limit, abs=0.002)

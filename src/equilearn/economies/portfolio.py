@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from equilearn.equilibrium import AR1, Complement, Expect, Model, Shock, Shocks, euler_error
+from equilearn.equilibrium import AR1, Complement, Expect, Model, Shocks, euler_error
 
 Scalar = Float[Array, ""]
 
@@ -27,7 +27,7 @@ class Portfolio(Model):
     """Of the bond."""
     premium: float = 0.03
     """Mean return of a stock above that of the bond."""
-    shock: Shock = Shocks(log_return=AR1(0.0, 0.16), log_income=AR1(0.0, 0.2))
+    shock: Shocks = Shocks(log_return=AR1(0.0, 0.16), log_income=AR1(0.0, 0.2))
 
     class State(NamedTuple):
         """The shocks, and cash on hand after them."""

@@ -251,7 +251,7 @@ class Complement(FeasibleSet):
         if self.exact_scale:
             return super().raw(outputs)
         number, stretch = outputs.reshape(2, *self.shape)
-        kink = SAVINGS_LIMIT * jnp.arctanh(jnp.log1p(-jnp.asarray(self.start)) / SAVINGS_LIMIT)
+        kink = SAVINGS_LIMIT * jnp.arctanh(jnp.clip(jnp.log1p(-jnp.asarray(self.start)) / SAVINGS_LIMIT, -0.999, 0.999))
         beyond = jnp.minimum(number - kink, 0.0)
         return number + beyond * jnp.expm1(soft_clip(stretch, STRETCH_LIMIT))
 
