@@ -62,7 +62,9 @@ def test_search_agrees_with_value_iteration_where_nobody_hires():
     path = seen(solve(model))
     exact = search_by_value_iteration(model)(path["shock"])
     cost = model.cost_capital * np.exp(path["shock"]) + model.cost_labour * np.exp(model.cost_power * path["shock"])
-    assert np.mean(path["waiting"] <= 0) == pytest.approx(np.mean(exact <= cost), abs=0.002)
+    nobody = exact <= cost
+    assert np.any(nobody), "hiring must stop sometimes for this test to say anything"
+    assert np.mean((path["waiting"] <= 0) != nobody) <= 0.2 * np.mean(nobody)
     assert nearly_all(path["worth"] - exact) <= 1e-2 * np.mean(exact)
 
 
