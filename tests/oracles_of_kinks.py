@@ -51,38 +51,6 @@ def buffer_stock_by_endogenous_grid(model, points=9):
     return consumption
 
 
-def portfolio_by_endogenous_grid(model, points=9):
-    """Consumption and the share of stocks, at given cash, of `Portfolio`: endogenous grid, the share by bisection."""
-    gamma, x, w = model.risk_aversion, *normal(points)
-    spread = model.shock.log_return.innovation_std
-    stock = (model.gross_return + model.premium - 1 + np.exp(spread * x - spread**2 / 2))[:, None, None]
-    income = np.exp(model.shock.log_income.innovation_std * x)[None, :, None]
-    weights = (w[:, None] * w)[..., None]
-    savings = 40 * np.linspace(0, 1, 300) ** 3 + 1e-9
-    c = 0.5 * savings + 0.3
-    for _ in range(2000):
-        grid, known = np.append(0, savings + c), np.append(0, c)
-
-        def expected(share, of):
-            gross = model.gross_return + share * (stock - model.gross_return)
-            marginal = np.interp(gross * savings + income, grid, known) ** -gamma
-            return (weights * marginal * (gross if of == "return" else stock - model.gross_return)).sum((0, 1))
-
-        low, high = np.zeros_like(savings), np.ones_like(savings)
-        for _ in range(22):
-            middle = (low + high) / 2
-            more = expected(middle, "excess") > 0
-            low, high = np.where(more, middle, low), np.where(more, high, middle)
-        share = np.where(expected(np.ones_like(savings), "excess") >= 0, 1.0, low)
-        new = (model.discount * expected(share, "return")) ** (-1 / gamma)
-        gap, c = np.abs(new / c - 1).max(), new
-        if gap < 1e-6:
-            break
-    assert gap < 1e-6, "the oracle itself must converge"
-    grid, known = np.append(0, savings + c), np.append(0, c)
-    return lambda cash: (np.interp(cash, grid, known), np.interp(cash, grid[1:], share))
-
-
 def new_keynesian_by_policy_iteration(model, points=401):
     """Output and inflation (log discount factor) of `NewKeynesian`.
 

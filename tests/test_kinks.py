@@ -7,14 +7,12 @@ import pytest
 from oracles_of_kinks import (
     buffer_stock_by_endogenous_grid,
     new_keynesian_by_policy_iteration,
-    portfolio_by_endogenous_grid,
     search_by_value_iteration,
 )
 
 from equilearn.economies.buffer_stock import BufferStock
 from equilearn.economies.growth import Growth
 from equilearn.economies.new_keynesian import NewKeynesian
-from equilearn.economies.portfolio import Portfolio
 from equilearn.economies.search import Search
 from equilearn.equilibrium import AR1, solve
 from equilearn.equilibrium.verdict import judge
@@ -43,17 +41,6 @@ def test_buffer_stock_agrees_with_the_endogenous_grid_at_its_limit():
     assert 0.005 < at_limit < 0.1, "the limit must bind sometimes for this test to say anything"
     assert np.mean(path["savings"] <= 0) == pytest.approx(at_limit, abs=0.002)
     assert nearly_all(path["consumption"] / exact - 1) <= 1e-3
-
-
-@pytest.mark.slow
-def test_portfolio_agrees_with_the_endogenous_grid():
-    model = Portfolio()
-    path = seen(solve(model))
-    consumption, stocks = portfolio_by_endogenous_grid(model)(path["cash"])
-    saves = path["savings"] > 1e-3
-    assert 0.1 < np.mean(stocks[saves] < 1 - 1e-6) < 0.9, "the limit must bind sometimes"
-    assert nearly_all(path["consumption"] / consumption - 1) <= 5e-3
-    assert nearly_all((path["stocks"] - stocks)[saves]) <= 2e-2
 
 
 @pytest.mark.slow

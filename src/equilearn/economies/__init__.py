@@ -35,7 +35,6 @@ ECONOMIES = {
     "brock-mirman": "brock_mirman:BrockMirman",
     "growth": "growth:Growth",
     "buffer-stock": "buffer_stock:BufferStock",
-    "portfolio": "portfolio:Portfolio",
     "new-keynesian": "new_keynesian:NewKeynesian",
     "search": "search:Search",
     "irbc": "irbc:IRBC",
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
     from equilearn.economies.irbc import IRBC, IrreversibleIRBC
     from equilearn.economies.new_keynesian import NewKeynesian
     from equilearn.economies.olg import OLG
-    from equilearn.economies.portfolio import Portfolio
     from equilearn.economies.search import Search
 
 __all__ = [
@@ -74,7 +72,6 @@ __all__ = [
     "Growth",
     "IrreversibleIRBC",
     "NewKeynesian",
-    "Portfolio",
     "Search",
     "StochasticClimate",
     "descriptions",
