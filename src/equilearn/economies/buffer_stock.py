@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from equilearn.equilibrium import AR1, Complement, Expect, Model, Shocks, euler_error
+from equilearn.equilibrium import AR1, Complement, Expect, Model, Shock, Shocks, euler_error
 
 Scalar = Float[Array, ""]
 
@@ -24,7 +24,7 @@ class BufferStock(Model):
     discount: float = 0.94
     gross_return: float = 1.03
     risk_aversion: float = 3.0
-    shock: Shocks = Shocks(persistent=AR1(persistence=0.9, innovation_std=0.15), transitory=AR1(0.0, 0.1))
+    shock: Shock = Shocks(persistent=AR1(persistence=0.9, innovation_std=0.15), transitory=AR1(0.0, 0.1))
     """The two parts of log earnings."""
 
     class State(NamedTuple):
