@@ -48,6 +48,22 @@ def test_complementarity_holds_exactly_and_both_sides_are_reached():
     assert bool(jnp.any(slack > 2.4)) and bool(jnp.any(multiplier > 20))
 
 
+def test_a_complement_has_two_smooth_numbers_for_two_slopes():
+    """With u = log and v the value of saving at the limit, x is log(cash v) and the multiplier 1/cash - v."""
+    cash, v = jnp.linspace(0.5, 2.0, 31), 1.0
+    feasible = Complement(0.0, cash, scale=1 / cash, start=jnp.zeros(31))
+    x = 0.5 * jnp.log(cash * v)  # half as steep as below the kink, where x- = 1 - cash v
+    y = jnp.log(jnp.where(x < 0, (1 - cash * v) / jnp.where(x < 0, -x, 1.0), 3.0))
+    values = feasible.values("savings", feasible.raw(jnp.concatenate([x, y])))
+    exact = jnp.maximum(1 / cash - v, 0.0)
+    np.testing.assert_allclose(values["multiplier"], exact, rtol=1e-2)
+    free = Complement(0.0, cash, start=jnp.zeros(31), exact_scale=True)
+    assert (feasible.outputs, free.outputs) == (62, 31)
+    one = free.values("savings", free.raw(x))["savings"]
+    np.testing.assert_array_equal(one, values["savings"])
+    assert jnp.all(one * values["multiplier"] == 0)
+
+
 @pytest.mark.parametrize("make", [lambda: Interval(0.0, 1.0), lambda: HalfLine(), lambda: Complement(0.0, 1.0)])
 def test_gradients_of_sets_are_finite_everywhere(make):
     gradient = jax.vmap(jax.grad(lambda x: sum(make().values("x", x).values())))(RAW)

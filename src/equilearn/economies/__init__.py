@@ -34,6 +34,9 @@ ECONOMIES = {
     "analytic-olg": "analytic_olg:AnalyticOLG",
     "brock-mirman": "brock_mirman:BrockMirman",
     "growth": "growth:Growth",
+    "buffer-stock": "buffer_stock:BufferStock",
+    "new-keynesian": "new_keynesian:NewKeynesian",
+    "search": "search:Search",
     "irbc": "irbc:IRBC",
     "irbc-irreversible": "irbc:IrreversibleIRBC",
     "continuum": "continuum:Continuum",
@@ -48,12 +51,15 @@ if TYPE_CHECKING:
     from equilearn.economies.analytic_olg import AnalyticOLG
     from equilearn.economies.bond import BondOLG
     from equilearn.economies.brock_mirman import BrockMirman
+    from equilearn.economies.buffer_stock import BufferStock
     from equilearn.economies.climate import Climate, StochasticClimate
     from equilearn.economies.continuum import Continuum
     from equilearn.economies.growth import Growth
     from equilearn.economies.irbc import IRBC, IrreversibleIRBC
     from equilearn.economies.krusell_smith import KrusellSmith
+    from equilearn.economies.new_keynesian import NewKeynesian
     from equilearn.economies.olg import OLG
+    from equilearn.economies.search import Search
 
 __all__ = [
     "ECONOMIES",
@@ -62,11 +68,14 @@ __all__ = [
     "AnalyticOLG",
     "BondOLG",
     "BrockMirman",
+    "BufferStock",
     "Climate",
     "Continuum",
     "Growth",
     "IrreversibleIRBC",
     "KrusellSmith",
+    "NewKeynesian",
+    "Search",
     "StochasticClimate",
     "descriptions",
     "find",

@@ -168,7 +168,7 @@ class OLG(Model):
         width = cash - self.limits
         start = 1 - jnp.maximum(self.first_consumption(cash, self.prices(state)[1]) / width, LEAST_SHARE)
         scale = MULTIPLIER_SLOPE * power(width, -self.risk_aversion)
-        return {"savings": Complement(self.limits, cash, scale=scale, start=start)}
+        return {"savings": Complement(self.limits, cash, scale=scale, start=start, exact_scale=True)}
 
     def first_consumption(self, cash: Float[Array, " savers"], wage: Float[Array, ""]) -> Float[Array, " savers"]:
         """Return the consumption of savers who have this cash and expect today's wage and a certain return for ever.

@@ -39,14 +39,14 @@ def _equations_of(model: Model, precision: str) -> str:
     del precision
     state = jax.eval_shape(model.initial, jax.random.key(0))
     features = jax.eval_shape(model.features, state).shape[0]
-    raw = sum(one.size for one in jax.eval_shape(model.policies, state).values())
+    outputs = sum(one.outputs for one in jax.eval_shape(model.policies, state).values())
 
     def errors(weights: Any, state: Any) -> Any:
-        network = MLP(features, raw, width=1, depth=0, heads=model.shock.states, key=jax.random.key(0))
+        network = MLP(features, outputs, width=1, depth=0, heads=model.shock.states, key=jax.random.key(0))
         network = eqx.tree_at(lambda n: n.weights, network, weights)
         policy = PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
         counted = {f"weights of {name}": own for name, own in equation_weights(policy, state).items()}
         return equation_errors(policy, state) | counted
 
-    weights = (jax.ShapeDtypeStruct((raw * model.shock.states, features), jnp.zeros(()).dtype),)
+    weights = (jax.ShapeDtypeStruct((outputs * model.shock.states, features), jnp.zeros(()).dtype),)
     return fingerprint(errors, weights, state)

@@ -24,6 +24,7 @@ import abc
 import dataclasses
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, dataclass_transform
@@ -42,6 +43,8 @@ from equilearn.learn import Target
 from equilearn.networks import MLP, Scaling
 from equilearn.parameters import given_fields, plain_defaults
 
+KINKED = 2.0
+"""Steepness of the activation that is recommended where a policy has kinks."""
 Expect = Callable[[Callable[..., Any]], Any]
 """Conditional expectation of a function of next period's state and policy and, where it asks, the policy function."""
 
@@ -145,10 +148,10 @@ class Model(abc.ABC):
         """Return the settings that solve this model well.
 
         Where a chain leaves some of its states for good, or may do so, paths start again now and then: the way there
-        would be forgotten.
+        would be forgotten. Where a bound has a multiplier (`Complement`), the network is made to follow kinks.
         """
         stays = not self.shock.chains or (self.shock.chain is not None and self.shock.chain.irreducible)
-        return SolveSettings(restart=0.0 if stays else 0.02)
+        return SolveSettings(restart=0.0 if stays else 0.02, steepness=KINKED if _kinked(self) else 1.0)
 
     def required(self) -> tuple[Target, ...]:
         """Return the bounds that the certificate must meet for the report to call the solution accurate."""
@@ -218,6 +221,15 @@ def _in_plain_form(kind: type, initialise: Callable[..., None]) -> Callable[...,
     return wrapped
 
 
+def _kinked(model: Model) -> bool:
+    """Return whether a set of the model has a multiplier; no, where the model is wrong, which its checks will name."""
+    try:
+        sets = jax.eval_shape(lambda key: model.policies(model.initial(key)), jax.random.key(0))
+        return any(one.multipliers() for one in sets.values())
+    except Exception:
+        return False
+
+
 class PolicyFunction(eqx.Module):
     """The solution as a function: state -> policy."""
 
@@ -232,7 +244,11 @@ class PolicyFunction(eqx.Module):
 
     def raw(self, state: Any) -> Float[Array, " raw"]:
         """Return the network's numbers in one state, before the feasible sets."""
-        return self.network(self.scaling(self.model.features(state)), self.model.shock.index(shock_of(state)))
+        outputs = self.network(self.scaling(self.model.features(state)), self.model.shock.index(shock_of(state)))
+        sets = list(self.model.policies(state).values())
+        ends = list(itertools.accumulate(one.outputs for one in sets))[:-1]
+        own = zip(sets, jnp.split(outputs, ends), strict=True)
+        return jnp.concatenate([one.raw(part).ravel() for one, part in own])
 
 
 def assemble(model: Model, state: Any, raw: Float[Array, " raw"]) -> Any:

@@ -32,7 +32,8 @@ LIMIT = 12.0
 """Raw numbers are softly clipped to (-LIMIT, LIMIT), so that in float32 no variable ever reaches its bound."""
 SAVINGS_LIMIT = 8.0
 """The same for `Complement`, whose upper - variable is above (1 - start) exp(-SAVINGS_LIMIT) of the interval."""
-
+STRETCH_LIMIT = 4.0
+"""The same for the logarithm of what `Complement` stretches raw numbers by where the bound holds."""
 
 PUSHING = 0.7
 """Share of the clip from which a raw number counts as pushing against it: of an interval, two ten-thousandths are left.
@@ -88,6 +89,15 @@ class FeasibleSet(eqx.Module):
     def size(self) -> int:
         """Number of raw numbers the set takes."""
         return math.prod(self.shape)
+
+    @property
+    def outputs(self) -> int:
+        """Number of the network's outputs that the raw numbers are made of."""
+        return self.size
+
+    def raw(self, outputs: Float[Array, " outputs"]) -> Float[Array, ...]:
+        """Return the raw numbers, of shape `shape`, of the network's outputs."""
+        return outputs.reshape(self.shape)
 
 
 def _array(bound: Any) -> Any:
@@ -202,8 +212,11 @@ class Complement(FeasibleSet):
     in x on both sides, so there is no spurious minimum to escape from. With the variable savings and upper the
     cash on hand, upper - variable is consumption and x+ minus the log of the consumed share.
 
-    The network learns fastest where x itself has no kink, that is where it moves about equally fast with the state on
-    both sides of zero: a `scale` of a few times the marginal utility of `upper` (see `economies/olg.py`).
+    As a function of the state x moves faster on one side of zero than on the other, by a ratio that follows from the
+    model, and a smooth network rounds off that kink. So the network gives a second number y, and x- is multiplied by
+    exp(y): both numbers can then be smooth functions of the state. With an `exact_scale` there is no y, and a network
+    half as wide at its end learns x fastest where `scale` leaves it no kink: a few times the marginal utility of
+    `upper` (see `economies/olg.py`).
     """
 
     lower: ArrayLike = eqx.field(converter=_array)
@@ -212,6 +225,8 @@ class Complement(FeasibleSet):
     multiplier: str = eqx.field(static=True, default="multiplier")
     start: ArrayLike = eqx.field(converter=_array, default=0.25)
     """Share of the interval where a fresh network begins, unconstrained: adds -log(1 - start) to the raw number."""
+    exact_scale: bool = eqx.field(static=True, default=False)
+    """Whether the scale is used as it is, and not corrected by a second number of the network."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -225,6 +240,20 @@ class Complement(FeasibleSet):
     def multipliers(self) -> tuple[str, ...]:
         """Return the name of the multiplier."""
         return (self.multiplier,)
+
+    @property
+    def outputs(self) -> int:
+        """Two for each raw number, x and y; one where the scale is exact."""
+        return self.size if self.exact_scale else 2 * self.size
+
+    def raw(self, outputs: Float[Array, " outputs"]) -> Float[Array, ...]:
+        """Return the raw numbers x, stretched by exp(y) where the bound holds."""
+        if self.exact_scale:
+            return super().raw(outputs)
+        number, stretch = outputs.reshape(2, *self.shape)
+        kink = SAVINGS_LIMIT * jnp.arctanh(jnp.clip(jnp.log1p(-jnp.asarray(self.start)) / SAVINGS_LIMIT, -0.999, 0.999))
+        beyond = jnp.minimum(number - kink, 0.0)
+        return number + beyond * jnp.expm1(soft_clip(stretch, STRETCH_LIMIT))
 
     def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
         """Return the variable and its multiplier."""

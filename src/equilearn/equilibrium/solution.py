@@ -328,15 +328,15 @@ def fresh_policy(model: Model, settings: SolveSettings, *, key: PRNGKeyArray) ->
     """Return a policy function with a fresh network and no scaling."""
     state = jax.eval_shape(model.initial, key)
     features = jax.eval_shape(model.features, state).shape[0]
-    raw = sum(one.size for one in jax.eval_shape(model.policies, state).values())
-    return _build(model, settings, features, raw, key)
+    outputs = sum(one.outputs for one in jax.eval_shape(model.policies, state).values())
+    return _build(model, settings, features, outputs, key)
 
 
 @eqx.filter_jit
-def _build(model: Model, settings: SolveSettings, features: int, raw: int, key: PRNGKeyArray) -> PolicyFunction:
+def _build(model: Model, settings: SolveSettings, features: int, outputs: int, key: PRNGKeyArray) -> PolicyFunction:
     network = MLP(
         features,
-        raw,
+        outputs,
         width=settings.width,
         depth=settings.depth,
         activation=Swish(settings.steepness),

@@ -83,8 +83,8 @@ def _equations(model: Uncertain, state: Any) -> Float[np.ndarray, " numbers"]:
     The second has had a shock: in the first, where the shock is at its mean, its persistence changes nothing.
     """
     features = model.features(state).shape[0]
-    raw = sum(one.size for one in model.policies(state).values())
-    network = MLP(features, raw, width=4, depth=0, heads=model.shock.states, key=jax.random.key(1))
+    outputs = sum(one.outputs for one in model.policies(state).values())
+    network = MLP(features, outputs, width=4, depth=0, heads=model.shock.states, key=jax.random.key(1))
     network = jax.tree.map(lambda leaf: 0 * leaf if eqx.is_array(leaf) else leaf, network)  # deaf to the parameters
     policy = PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
 
