@@ -11,7 +11,7 @@ from scipy.optimize import root
 
 import equilearn as eq
 
-FEW = eq.SolveSettings(episodes=600, width=32, check_every=100)
+FEW = eq.SolveSettings(episodes=1500, width=32, check_every=300)
 
 
 class Tempted(eq.Model):
@@ -136,9 +136,9 @@ class Engine(eq.Model):
     """
 
     cost: float = 0.3
-    price: float = 4.0
+    price: float = 2.0
     taste: float = 0.5
-    discount: float = 0.9
+    discount: float = 0.8
     shock: eq.Shock = eq.Shocks(driven=eq.AR1(0.0, 0.3), renewed=eq.EndogenousChain(2))
 
     class State(NamedTuple):
@@ -156,7 +156,7 @@ class Engine(eq.Model):
         return state.age[None]
 
     def policies(self, state):
-        return {"value": eq.Real(-10.0, 3.0), "chance": eq.Interval(0.0, 1.0)}
+        return {"value": eq.Real(-3.0, 1.0), "chance": eq.Interval(0.0, 1.0)}
 
     def process(self, state, policy):
         return self.shock.given(renewed=(1 - policy.chance, policy.chance))
@@ -172,7 +172,7 @@ class Engine(eq.Model):
         replace = -self.price + self.discount * after(0.0)
         value = self.taste * jnp.logaddexp(keep / self.taste, replace / self.taste)
         return {
-            "bellman": (value - policy.value) / 10,
+            "bellman": value - policy.value,
             "choice": jax.nn.sigmoid((replace - keep) / self.taste) - policy.chance,
         }
 
@@ -195,6 +195,7 @@ def tempted():
     return eq.solve(Tempted(), settings=FEW)
 
 
+@pytest.mark.slow
 def test_a_saver_who_knows_how_later_selves_respond_saves_the_closed_form(tempted):
     model, found = tempted.model, tempted.simulate(200, burn_in=50)
     assert np.abs(found["share"] / model.exact - 1).max() < 2e-3
@@ -203,12 +204,14 @@ def test_a_saver_who_knows_how_later_selves_respond_saves_the_closed_form(tempte
     assert patient.exact == pytest.approx(model.capital_share * model.discount)
 
 
+@pytest.mark.slow
 def test_the_estimate_says_that_it_does_not_follow_such_errors(tempted):
     found = tempted.accuracy(50)
     assert "ask for tomorrow's policy in other states" in str(found)
     assert not found.policy.errors
 
 
+@pytest.mark.slow
 def test_a_range_of_a_parameter_hands_the_policy_on():
     model = eq.Uncertain(Tempted(), patience=(0.6, 0.9))
     solution = eq.solve(model, settings=FEW)
@@ -222,6 +225,7 @@ def test_a_path_without_shocks_knows_no_policy():
         eq.perfect_foresight(Tempted(), Tempted().initial(jax.random.key(0)), 20)
 
 
+@pytest.mark.slow
 def test_a_bank_without_commitment_is_the_closed_form_of_the_linear_quadratic_case():
     model = Discretion()
     a, b = model.exact()
@@ -232,6 +236,7 @@ def test_a_bank_without_commitment_is_the_closed_form_of_the_linear_quadratic_ca
     assert float(np.abs(path["inflation"] - exact).max() / np.abs(exact).max()) < 5e-3
 
 
+@pytest.mark.slow
 def test_a_discrete_choice_by_its_values_in_states_that_were_not_chosen():
     model = Engine()
     solution = eq.solve(model, settings=FEW)

@@ -24,7 +24,7 @@ ALLOWED = {
     "optimizers": {"errors"},
     "equilibrium": {"errors", "compiling", "parameters", "style", "learn", "networks", "optimizers"},
     "economies": {"errors", "catalogue", "parameters", "style", "learn", "equilibrium"},
-    "report": {"errors", "style", "learn", "equilibrium"},
+    "report": {"errors", "style", "learn", "networks", "equilibrium"},
     "runs": {"errors", "learn", "equilibrium", "economies", "report"},
     "whitebox": set(),
     "supervised": {"errors", "learn", "networks", "optimizers"},

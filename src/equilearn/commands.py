@@ -61,6 +61,7 @@ def solve(arguments: list[str]) -> int:
     if parsed.continue_from is not None:
         start = open_run(parsed.continue_from, target)
         model = getattr(start.model, "model", start.model)
+        kind = type(model)  # of a file, which has been read once more
         parsed = parse(model, start)
     parsed = parse(parsed.model, start)  # again: the settings a model recommends may depend on its parameters
     model = Uncertain(parsed.model, ranges(parsed.uncertain)) if parsed.uncertain else parsed.model

@@ -75,7 +75,8 @@ class Images(Lab):
         super().__post_init__()
         if len(set(self.networks)) < len(self.networks):
             raise self._wrong("networks", "names one twice")
-        if self.data not in KNOWN and not any(mark in self.data for mark in "/\\."):
+        folder = any(mark in self.data for mark in "/\\.") or Path(self.data).is_dir()
+        if self.data not in KNOWN and not folder:
             raise self._wrong("data", f"must be {', '.join(KNOWN)} or path/to/folder, not {self.data!r}")
         if self.picture and Path(self.picture).suffix.lower() not in ENDINGS:
             raise self._wrong(
