@@ -109,7 +109,7 @@ def test_the_python_of_writing_a_model_runs(tmp_path, monkeypatch):
     asked |= {"solution": exact(planner), "other": exact(Planner(tax=0.1))}
     asked["simulation"] = asked["solution"].simulate(200)
     saving = {"solution": eq.solve(saver.Saver()), "Saver": saver.Saver}
-    names = run_blocks("docs/models.md", [{}, own, {}, asked, saving])
+    names = run_blocks("docs/models.md", [{}, own, {}, {}, asked, saving])
     assert names["near"].model.discount == 0.93
     risky = type("Risky", (), {"largest": 0.1, "shock": names["shock"]})()
     values, probabilities = names["process"](risky, names["state"], None).nodes(jnp.asarray(0))

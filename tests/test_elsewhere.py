@@ -3,65 +3,16 @@
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from engine import Engine
 from jaxtyping import Array
 from scipy.optimize import root
+from tempted import Tempted
 
 import equilearn as eq
 
 FEW = eq.SolveSettings(episodes=1500, width=32, check_every=300)
-
-
-class Tempted(eq.Model):
-    """A saver whose later selves are as impatient: log utility, full depreciation.
-
-    1/c = discount E[1/c' (patience R' + (1 - patience) dk''/dk')], whose solution saves a constant share of output,
-    capital_share patience discount / (1 - capital_share discount (1 - patience)) (Krusell, Kuruscu and Smith, 2002).
-    """
-
-    capital_share: float = 0.36
-    discount: float = 0.95
-    patience: float = 0.7
-    shock: eq.Shock = eq.AR1(0.9, 0.02)
-
-    class State(NamedTuple):
-        shock: Array
-        capital: Array
-
-    class Policy(NamedTuple):
-        share: Array
-
-    def initial(self, key):
-        return self.State(self.shock.initial, 0.2 * jax.random.uniform(key, minval=0.5, maxval=1.5))
-
-    def policies(self, state):
-        return {"share": eq.Interval(0.0, 1.0, start=0.5)}
-
-    def output(self, state):
-        return jnp.exp(state.shock) * state.capital**self.capital_share
-
-    def transition(self, state, policy, shock):
-        return self.State(shock, policy.share * self.output(state))
-
-    def errors(self, state, policy, expect):
-        def value(s, p, policy_of):
-            def saved(capital):
-                there = s._replace(capital=capital)
-                return policy_of(there).share * self.output(there)
-
-            gain = self.patience * self.capital_share * self.output(s) / s.capital
-            gain += (1 - self.patience) * jax.grad(saved)(s.capital)
-            return gain / ((1 - p.share) * self.output(s))
-
-        consumed = (1 - policy.share) * self.output(state)
-        return {"euler": eq.euler_error(self.discount * expect(value), consumed, 1.0)}
-
-    @property
-    def exact(self):
-        both = self.capital_share * self.discount
-        return both * self.patience / (1 - both * (1 - self.patience))
 
 
 class Discretion(eq.Model):
@@ -128,66 +79,18 @@ class Discretion(eq.Model):
         return root(equations, (0.3, 1.0)).x
 
 
-class Engine(eq.Model):
-    """When to replace an engine (Rust, 1987): keep it at a cost that rises with its age, or pay for a new one.
-
-    V(x) = taste log(exp(keep(x) / taste) + exp(replace / taste)), keep(x) = -cost x + discount E V(x + d'),
-    replace = -price + discount E V(d'); tastes are extreme-value, and d' = exp(shock) is how far it is driven.
-    """
-
-    cost: float = 0.3
-    price: float = 2.0
-    taste: float = 0.5
-    discount: float = 0.8
-    shock: eq.Shock = eq.Shocks(driven=eq.AR1(0.0, 0.3), renewed=eq.EndogenousChain(2))
-
-    class State(NamedTuple):
-        shock: tuple
-        age: Array
-
-    class Policy(NamedTuple):
-        value: Array
-        chance: Array
-
-    def initial(self, key):
-        return self.State(self.shock.initial, jax.random.uniform(key, maxval=5.0))
-
-    def features(self, state):
-        return state.age[None]
-
-    def policies(self, state):
-        return {"value": eq.Real(-3.0, 1.0), "chance": eq.Interval(0.0, 1.0)}
-
-    def process(self, state, policy):
-        return self.shock.given(renewed=(1 - policy.chance, policy.chance))
-
-    def transition(self, state, policy, shock):
-        return self.State(shock, jnp.where(shock.renewed == 1, 0.0, state.age) + jnp.exp(shock.driven))
-
-    def errors(self, state, policy, expect):
-        def after(age):
-            return expect(lambda s, p, policy_of: policy_of(s._replace(age=age + jnp.exp(s.shock.driven))).value)
-
-        keep = -self.cost * state.age + self.discount * after(state.age)
-        replace = -self.price + self.discount * after(0.0)
-        value = self.taste * jnp.logaddexp(keep / self.taste, replace / self.taste)
-        return {
-            "bellman": value - policy.value,
-            "choice": jax.nn.sigmoid((replace - keep) / self.taste) - policy.chance,
-        }
-
-    def exact(self, ages):
-        """Return value and chance of replacement by value iteration on a fine grid."""
-        grid = np.linspace(0, 40, 4001)
-        nodes, weights = np.polynomial.hermite_e.hermegauss(5)
-        driven, weights = np.exp(0.3 * nodes), weights / weights.sum()
-        value = np.zeros_like(grid)
-        for _ in range(300):
-            after = sum(w * np.interp(grid + d, grid, value) for w, d in zip(weights, driven, strict=True))
-            keep, replace = -self.cost * grid + self.discount * after, -self.price + self.discount * after[0]
-            value = self.taste * np.logaddexp(keep / self.taste, replace / self.taste)
-        chance = 1 / (1 + np.exp(-(replace - keep) / self.taste))
-        return np.interp(ages, grid, value), np.interp(ages, grid, chance)
+def exact_engine(model, ages):
+    """Return value and chance of replacement by value iteration on a fine grid."""
+    grid = np.linspace(0, 40, 4001)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(5)
+    driven, weights = np.exp(0.3 * nodes), weights / weights.sum()
+    value = np.zeros_like(grid)
+    for _ in range(300):
+        after = sum(w * np.interp(grid + d, grid, value) for w, d in zip(weights, driven, strict=True))
+        keep, replace = -model.cost * grid + model.discount * after, -model.price + model.discount * after[0]
+        value = model.taste * np.logaddexp(keep / model.taste, replace / model.taste)
+    chance = 1 / (1 + np.exp(-(replace - keep) / model.taste))
+    return np.interp(ages, grid, value), np.interp(ages, grid, chance)
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +144,7 @@ def test_a_discrete_choice_by_its_values_in_states_that_were_not_chosen():
     model = Engine()
     solution = eq.solve(model, settings=FEW)
     path = solution.simulate(2000, burn_in=50)
-    value, chance = model.exact(path["age"].values)
+    value, chance = exact_engine(model, path["age"].values)
     assert np.abs(path["chance"].values - chance).max() < 5e-3
     assert np.abs(path["value"].values - value).max() < 2e-2
     replaced = path["renewed"].values[1:]
