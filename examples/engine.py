@@ -1,6 +1,6 @@
 """When to replace an engine: a discrete choice, by its values in states that were not chosen (Rust, 1987).
 
-    equilearn solve examples/engine.py:Engine --episodes 1500
+    equilearn solve examples/engine.py:Engine
 
 Keep it at a cost that rises with its age, or pay for a new one; tastes are extreme-value of size `taste`, and
 d' = exp(shock) is how far it is driven:
@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from equilearn import AR1, EndogenousChain, Expect, Interval, Model, Real, Shock, Shocks
+from equilearn import AR1, EndogenousChain, Expect, Interval, Model, Real, Shock, Shocks, SolveSettings
 
 
 class Engine(Model):
@@ -70,3 +70,7 @@ class Engine(Model):
         value = self.taste * jnp.logaddexp(keep / self.taste, replace / self.taste)
         chance = jax.nn.sigmoid((replace - keep) / self.taste)
         return {"bellman": value - policy.value, "choice": chance - policy.chance}
+
+    def settings(self) -> SolveSettings:
+        """Return settings for a value, which is found more slowly than a choice."""
+        return SolveSettings(episodes=1500, width=32)

@@ -1,12 +1,15 @@
 """A saver whose later selves are as impatient: the equation asks how tomorrow's saving responds to capital.
 
-    equilearn solve examples/tempted.py:Tempted --episodes 1500
+    equilearn solve examples/tempted.py:Tempted
 
 Log utility and full depreciation; what comes later counts for `patience` times as much as it did a period before:
 
     1/c = discount E[1/c' (patience R' + (1 - patience) dk''/dk')]
 
-The solution saves a constant share of output, `exact` (Krusell, Kuruscu and Smith, 2002).
+The solution saves a constant share of output, `exact` (Krusell, Kuruscu and Smith, 2002). Equations with derivatives
+have other solutions as well. Two things lead to the one that a long finite life has: today's saver takes the response
+as given (`stop_gradient`), and paths start again from all over the place (`restart`), or the derivative would be that
+of a policy known on a tiny interval.
 """
 
 from typing import Any, NamedTuple
@@ -15,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from equilearn import AR1, Expect, Interval, Model, Shock, euler_error
+from equilearn import AR1, Expect, Interval, Model, Shock, SolveSettings, euler_error
 
 
 class Tempted(Model):
@@ -62,11 +65,15 @@ class Tempted(Model):
                 return policy_of(there).share * self.output(there)
 
             gain = self.patience * self.capital_share * self.output(s) / s.capital
-            gain += (1 - self.patience) * jax.grad(saved)(s.capital)
+            gain += (1 - self.patience) * jax.lax.stop_gradient(jax.grad(saved)(s.capital))
             return gain / ((1 - p.share) * self.output(s))
 
         consumed = (1 - policy.share) * self.output(state)
         return {"euler": euler_error(self.discount * expect(value), consumed, 1.0)}
+
+    def settings(self) -> SolveSettings:
+        """Return settings that suit an equation with a derivative."""
+        return SolveSettings(episodes=600, restart=0.1)
 
     @property
     def exact(self) -> float:

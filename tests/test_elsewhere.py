@@ -12,7 +12,7 @@ from tempted import Tempted
 
 import equilearn as eq
 
-FEW = eq.SolveSettings(episodes=1500, width=32, check_every=300)
+FEW = eq.SolveSettings(episodes=600, width=32, check_every=200, restart=0.1)
 
 
 class Discretion(eq.Model):
@@ -52,7 +52,7 @@ class Discretion(eq.Model):
         beta, gamma = self.discount, self.indexed
 
         def ahead(s, p, policy_of):
-            slope = jax.grad(lambda past: policy_of(s._replace(past=past)).inflation)(s.past)
+            slope = jax.lax.stop_gradient(jax.grad(lambda past: policy_of(s._replace(past=past)).inflation)(s.past))
             later = policy_of(self.transition(s, p, self.shock.mean(s.shock))).inflation  # E[pi''], for it is linear
             return p.inflation, slope, self.gap(s, p.inflation, later)
 
@@ -95,7 +95,7 @@ def exact_engine(model, ages):
 
 @pytest.fixture(scope="module")
 def tempted():
-    return eq.solve(Tempted(), settings=FEW)
+    return eq.solve(Tempted())
 
 
 @pytest.mark.slow
@@ -142,10 +142,10 @@ def test_a_bank_without_commitment_is_the_closed_form_of_the_linear_quadratic_ca
 @pytest.mark.slow
 def test_a_discrete_choice_by_its_values_in_states_that_were_not_chosen():
     model = Engine()
-    solution = eq.solve(model, settings=FEW)
+    solution = eq.solve(model)
     path = solution.simulate(2000, burn_in=50)
     value, chance = exact_engine(model, path["age"].values)
-    assert np.abs(path["chance"].values - chance).max() < 5e-3
-    assert np.abs(path["value"].values - value).max() < 2e-2
+    assert np.abs(path["chance"].values - chance).mean() < 1e-3
+    assert np.abs(path["value"].values - value).mean() < 1e-2
     replaced = path["renewed"].values[1:]
     assert abs(replaced.mean() - chance[:-1].mean()) < 4 * np.sqrt((chance * (1 - chance)).mean() / 2000)
