@@ -61,7 +61,7 @@ class Histogram:
         below = jnp.clip(jnp.searchsorted(nodes, inside, side="right") - 1, 0, nodes.size - 2)
         return below, (inside - nodes[below]) / (nodes[below + 1] - nodes[below])
 
-    def place(self, mass: Float[Array, "*batch n"], at: Float[Array, "*batch n"]) -> Float[Array, "*batch H"]:
+    def place(self, mass: Float[Array, "*batch n"], at: Float[Array, "... n"]) -> Float[Array, "*batch H"]:
         """Return on the nodes, by lottery, masses that lie anywhere; their sum stays and, between the ends, their mean.
 
         Args:
@@ -91,7 +91,7 @@ class Histogram:
             moved = jnp.einsum("ts,th->sh", change, moved)
         return moved / jnp.sum(moved)
 
-    def interpolate(self, values: Float[Array, "*batch H"], at: Float[Array, "*batch n"]) -> Float[Array, "*batch n"]:
+    def interpolate(self, values: Float[Array, "... H"], at: Float[Array, "*batch n"]) -> Float[Array, "*batch n"]:
         """Return a function between its values at the nodes, linearly: the mean of the lottery's two outcomes."""
         below, share = self.lottery(at)
         values = jnp.broadcast_to(values, (*below.shape[:-1], values.shape[-1]))
