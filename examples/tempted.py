@@ -2,9 +2,10 @@
 
     equilearn solve examples/tempted.py:Tempted
 
-Log utility and full depreciation; what comes later counts for `patience` times as much as it did a period before:
+Log utility and full depreciation; today's saver counts all that comes later `restraint` times besides discounting it,
+and so will every later one:
 
-    1/c = discount E[1/c' (patience R' + (1 - patience) dk''/dk')]
+    1/c = discount E[1/c' (restraint R' + (1 - restraint) dk''/dk')]
 
 The solution saves a constant share of output, `exact` (Krusell, Kuruscu and Smith, 2002). Equations with derivatives
 have other solutions as well. Two things lead to the one that a long finite life has: today's saver takes the response
@@ -26,7 +27,7 @@ class Tempted(Model):
 
     capital_share: float = 0.36
     discount: float = 0.95
-    patience: float = 0.7
+    restraint: float = 0.7
     shock: Shock = AR1(0.9, 0.02)
 
     class State(NamedTuple):
@@ -64,8 +65,8 @@ class Tempted(Model):
                 there = s._replace(capital=capital)
                 return policy_of(there).share * self.output(there)
 
-            gain = self.patience * self.capital_share * self.output(s) / s.capital
-            gain += (1 - self.patience) * jax.lax.stop_gradient(jax.grad(saved)(s.capital))
+            gain = self.restraint * self.capital_share * self.output(s) / s.capital
+            gain += (1 - self.restraint) * jax.lax.stop_gradient(jax.grad(saved)(s.capital))
             return gain / ((1 - p.share) * self.output(s))
 
         consumed = (1 - policy.share) * self.output(state)
@@ -79,4 +80,4 @@ class Tempted(Model):
     def exact(self) -> float:
         """The share that is saved."""
         both = self.capital_share * self.discount
-        return both * self.patience / (1 - both * (1 - self.patience))
+        return both * self.restraint / (1 - both * (1 - self.restraint))

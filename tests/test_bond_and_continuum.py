@@ -41,7 +41,7 @@ def test_labour_and_collateral_have_the_published_values():
 @pytest.mark.slow
 def test_the_bond_economy_is_solved_to_the_aim():
     model = BondOLG()
-    solution = solve(model, settings=replace(model.settings(), episodes=700))  # of 1,000 by default: enough for the aim
+    solution = solve(model)
     summary, path = solution.accuracy().summary(), solution.simulate()
     assert summary["capital"]["mean"] <= 1e-3 and summary["bond"]["mean"] <= 1e-3
     assert summary["market"]["max"] <= 1e-3

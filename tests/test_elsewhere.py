@@ -102,7 +102,7 @@ def tempted():
 def test_a_saver_who_knows_how_later_selves_respond_saves_the_closed_form(tempted):
     model, found = tempted.model, tempted.simulate(200, burn_in=50)
     assert np.abs(found["share"] / model.exact - 1).max() < 2e-3
-    patient = Tempted(patience=1.0)
+    patient = Tempted(restraint=1.0)
     assert abs(model.exact / patient.exact - 1) > 0.2  # what ignoring the later selves would give
     assert patient.exact == pytest.approx(model.capital_share * model.discount)
 
@@ -116,11 +116,11 @@ def test_the_estimate_says_that_it_does_not_follow_such_errors(tempted):
 
 @pytest.mark.slow
 def test_a_range_of_a_parameter_hands_the_policy_on():
-    model = eq.Uncertain(Tempted(), patience=(0.6, 0.9))
+    model = eq.Uncertain(Tempted(), restraint=(0.6, 0.9))
     solution = eq.solve(model, settings=FEW)
-    for patience in (0.65, 0.85):
-        state = model.state((0.0, 0.2), {"patience": patience})
-        assert float(solution.policy(state).share) == pytest.approx(Tempted(patience=patience).exact, rel=1e-2)
+    for restraint in (0.65, 0.85):
+        state = model.state((0.0, 0.2), {"restraint": restraint})
+        assert float(solution.policy(state).share) == pytest.approx(Tempted(restraint=restraint).exact, rel=1e-2)
 
 
 def test_a_path_without_shocks_knows_no_policy():

@@ -36,6 +36,8 @@ SINGULAR = 1e-9
 """Smallest singular value of A, relative to the largest, below which a direction counts as undetermined."""
 MOVES = 1e-6
 """Change of some policy, per unit of such a direction, from which it matters."""
+ROUNDING = 1e-6
+"""An equation whose errors are nowhere larger holds by construction, where there are enough others."""
 NOISY = 0.02
 """Standard error of the rate above which one over fewer periods is preferred."""
 
@@ -218,12 +220,12 @@ def _jackknife(values: Float[np.ndarray, "S G ..."]) -> Float[np.ndarray, "S ...
 
 
 def _kept(errors: Mapping[str, Float[np.ndarray, "..."]], raw: int) -> tuple[tuple[int, ...], list[str]]:
-    """Return which components of the errors count, and the name of each: all but those that are exactly zero."""
+    """Return which components of the errors count, and the name of each: all but those that hold by construction."""
     names, zero = [], []
     for name, values in sorted(errors.items()):
         flat = np.asarray(values).reshape(len(values), -1)
         names += [name] * flat.shape[1]
-        zero += np.all(flat == 0, axis=0).tolist()
+        zero += np.all(np.abs(flat) <= ROUNDING, axis=0).tolist()
     kept = [i for i, never in enumerate(zero) if not never]
     kept = kept if len(kept) >= raw else list(range(len(names)))
     return tuple(kept), [names[i] for i in kept]
