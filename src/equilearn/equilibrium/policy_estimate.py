@@ -36,8 +36,6 @@ SINGULAR = 1e-9
 """Smallest singular value of A, relative to the largest, below which a direction counts as undetermined."""
 MOVES = 1e-6
 """Change of some policy, per unit of such a direction, from which it matters."""
-ROUNDING = 1e-6
-"""An equation whose errors are nowhere larger holds by construction, where there are enough others."""
 NOISY = 0.02
 """Standard error of the rate above which one over fewer periods is preferred."""
 
@@ -220,12 +218,12 @@ def _jackknife(values: Float[np.ndarray, "S G ..."]) -> Float[np.ndarray, "S ...
 
 
 def _kept(errors: Mapping[str, Float[np.ndarray, "..."]], raw: int) -> tuple[tuple[int, ...], list[str]]:
-    """Return which components of the errors count, and the name of each: all but those that hold by construction."""
+    """Return which components of the errors count, and the name of each: all but those that are exactly zero."""
     names, zero = [], []
     for name, values in sorted(errors.items()):
         flat = np.asarray(values).reshape(len(values), -1)
         names += [name] * flat.shape[1]
-        zero += np.all(np.abs(flat) <= ROUNDING, axis=0).tolist()
+        zero += np.all(flat == 0, axis=0).tolist()
     kept = [i for i, never in enumerate(zero) if not never]
     kept = kept if len(kept) >= raw else list(range(len(names)))
     return tuple(kept), [names[i] for i in kept]
@@ -248,15 +246,15 @@ def _undetermined(policy: PolicyFunction, states: Any, found: Paths, names: Sequ
     directions = right * small[:, :, None]
     if not small.any():
         return ""
-    step = 1e-3
-    values = policies_at(
-        policy, states, jnp.asarray(np.concatenate([0 * directions[:, :1], step * directions], axis=1))
-    )
+    step = 1e-4  # to both sides: a direction may move policies in second order only
+    both = np.concatenate([step * directions, -step * directions], axis=1)
+    values = policies_at(policy, states, jnp.asarray(both))
     undetermined: dict[str, None] = {}
     matters = np.zeros(len(small))
     for name, value in values._asdict().items():
         value = np.asarray(value).reshape(*value.shape[:2], -1)
-        moved = np.abs(value[:, 1:] - value[:, :1]).max(axis=2) > MOVES * step * np.abs(value).mean()
+        plus, minus = np.split(value, 2, axis=1)
+        moved = np.abs(plus - minus).max(axis=2) > 2 * MOVES * step * np.abs(value).mean()
         matters = np.maximum(matters, (moved & small).any(axis=1))
         if (moved & small).any(axis=1).mean() > 0.5:
             undetermined[name] = None
