@@ -77,6 +77,14 @@ def test_several_shocks_are_drawn_by_their_joint_probabilities():
     assert np.all(np.abs(estimates.mean(axis=0) - exact) < 4 * estimates.std(axis=0) / DRAWS**0.5)
 
 
+def test_negative_weights_stay_negative_where_nodes_are_drawn_one_by_one():
+    """Stroud's fifth degree in six dimensions; one node more than is asked for, so that no pairs can be left out."""
+    shock = Gaussian(tuple(map(tuple, np.eye(6).tolist())), 0.0, Monomial(5), scale=0.3)
+    assert shock.rule.nodes(6)[1].min() < 0 and len(shock.rule.nodes(6)[1]) == 73
+    estimates, exact = drawn(shock, jnp.zeros(6), 72, lambda x: jnp.exp(jnp.sum(x, axis=-1)))
+    assert np.all(np.abs(estimates.mean(axis=0) - exact) < 4 * estimates.std(axis=0) / DRAWS**0.5)
+
+
 def test_chances_are_capped_and_sum_to_the_number_and_are_those_of_the_draws():
     chances = inclusion(np.array([100.0, 1.0, 2.0, 0.0, 3.0]), 2)
     assert np.isclose(chances.sum(), 2) and chances[0] == 1 and np.all(chances > 0)

@@ -25,7 +25,7 @@ GROUPS = 2
 def drawn_from(
     weights: Float[Array, " nodes"], count: int, *, key: PRNGKeyArray
 ) -> tuple[Int[Array, " drawn"], Float[Array, "2 drawn"]]:
-    """Draw two groups of so many nodes with chances that are their weights.
+    """Draw two groups of so many nodes with chances in proportion to the size of their weights, some maybe negative.
 
     Returns:
         Indices of the nodes, and the weights of each group on all that were drawn. Where there are no more nodes than
@@ -34,9 +34,10 @@ def drawn_from(
     number = weights.shape[0]
     if number <= count:
         return jnp.arange(number), jnp.broadcast_to(weights, (GROUPS, number))
-    chances = count * weights / jnp.sum(weights)
+    size = jnp.sum(jnp.abs(weights)) / count
+    chances = jnp.abs(weights) / size
     drawn = jnp.concatenate([systematic(chances, count, key=k) for k in jax.random.split(key, GROUPS)])
-    return drawn, jnp.repeat(jnp.eye(GROUPS, dtype=weights.dtype), count, axis=1) / count
+    return drawn, jnp.repeat(jnp.eye(GROUPS, dtype=weights.dtype), count, axis=1) * size * jnp.sign(weights[drawn])
 
 
 def around_mean(
@@ -104,7 +105,10 @@ def inclusion(importance: Float[np.ndarray, " n"], number: int) -> Float[np.ndar
 
 
 def systematic(chances: Float[Array, " n"], number: int, *, key: PRNGKeyArray) -> Int[Array, " number"]:
-    """Draw so many different indices, each with its chance; the chances are at most one and sum to the number."""
+    """Draw so many indices, each as often on average as its chance says; the chances sum to the number.
+
+    Where none is above one, no index is drawn twice.
+    """
     marks = jax.random.uniform(key) + jnp.arange(number)
     drawn = jnp.searchsorted(jnp.cumsum(chances), marks, side="right")
     return jnp.minimum(drawn, chances.shape[0] - 1)
