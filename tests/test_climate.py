@@ -132,9 +132,9 @@ def test_the_network_finds_the_exact_carbon_tax():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "usual"), [("LOVECLIM-GISS-E2-R", False)])
+@pytest.mark.parametrize(("name", "usual"), [("LOVECLIM-GISS-E2-R", False), ("DICE-2016", True)])
 def test_other_calibrations_agree_with_their_exact_paths(name, usual):
-    """One of ten; `equilearn lab carbon-tax --variants NAME ...` shows the distances of any of them."""
+    """Two of ten; `equilearn lab carbon-tax --variants NAME ...` shows the distances of any of them."""
     cycle, temperature = VARIANTS[name]
     model = Climate(carbon_cycle=cycle, temperature=temperature, business_as_usual=usual)
     solution = solve(model, settings=replace(model.settings(), episodes=1500))

@@ -17,6 +17,7 @@ from test_histories import CHAIN, Planner, exact
 
 import equilearn as eq
 from equilearn.economies import ECONOMIES, OLG, find
+from equilearn.equilibrium.policy_error import double
 from equilearn.equilibrium.shocks import entries
 from equilearn.equilibrium.solution import fresh_policy
 from equilearn.networks import Scaling
@@ -130,7 +131,9 @@ def test_policies_definitions_and_paths_of_every_economy_agree_with_python(brows
     first, *_ = cases = [jax.tree.map(lambda leaf, i=i: leaf[i], (states, indices)) for i in range(4)]
     program = translate(lambda state, z: step(policy, state, z), *first)
     found = browser(f"const p={program};return {json.dumps([flat(case) for case in cases])}.map(p)")
-    expected = jax.jit(jax.vmap(lambda state, z: step(policy, state, z)))(states, indices)
+    with jax.enable_x64(True):  # single precision is itself further from this than is promised, where it cancels
+        wide, exact_states = double(policy), double(states)
+        expected = jax.jit(jax.vmap(lambda state, z: step(wide, state, z)))(exact_states, indices)
     for i, one in enumerate(found):
         assert_agree(one, jax.tree.map(lambda leaf, i=i: leaf[i], expected))
 
