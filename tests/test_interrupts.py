@@ -17,7 +17,7 @@ from equilearn.learn.driver import LAST
 from equilearn.optimizers import adam
 
 COMMAND = [sys.executable, "-m", "equilearn"]
-KILLS = {"brock-mirman": 6, "growth": 1, "olg": 2, "lab": 2}
+KILLS = {"brock-mirman": 8, "growth": 2, "olg": 2, "lab": 3}
 """How often each run is killed: the way to a checkpoint and back is the same for all."""
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SMALL = ["--width", "16", "--check-every", "20", "--checkpoint-seconds", "0.02"]

@@ -43,7 +43,7 @@ def far_from_bounds(model, path):
 @pytest.mark.slow
 def test_two_countries_are_solved_to_the_aim():
     model = IRBC()
-    solution = solve(model, settings=replace(model.settings(), episodes=2000))  # of 4,000: enough for the aim
+    solution = solve(model)
     summary = solution.accuracy().summary()["euler"]
     assert summary["mean"] <= 1e-4 and summary["max"] <= 1e-3
     far_from_bounds(model, solution.simulate())
