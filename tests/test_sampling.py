@@ -9,7 +9,7 @@ import pytest
 from jaxtyping import Array
 
 import equilearn as eq
-from equilearn import AR1, VAR, GaussHermite, Gaussian, MarkovChain, Monomial, QuasiMonteCarlo, Shocks
+from equilearn import AR1, VAR, EndogenousChain, GaussHermite, Gaussian, MarkovChain, Monomial, QuasiMonteCarlo, Shocks
 from equilearn.equilibrium.model import PolicyFunction, equation_errors, estimated_errors
 from equilearn.equilibrium.problem import EquilibriumProblem
 from equilearn.equilibrium.sampling import inclusion, pairs, systematic
@@ -83,6 +83,24 @@ def test_negative_weights_stay_negative_where_nodes_are_drawn_one_by_one():
     assert shock.rule.nodes(6)[1].min() < 0 and len(shock.rule.nodes(6)[1]) == 73
     estimates, exact = drawn(shock, jnp.zeros(6), 72, lambda x: jnp.exp(jnp.sum(x, axis=-1)))
     assert np.all(np.abs(estimates.mean(axis=0) - exact) < 4 * estimates.std(axis=0) / DRAWS**0.5)
+
+
+def test_slopes_of_probabilities_are_right_on_average():
+    """A decision that changes probabilities: the estimates' derivatives are those of the expectation."""
+    shock = Shocks(event=EndogenousChain(2), productivity=AR1(0.9, 0.1))
+
+    def expected(risk, key=None):
+        moved = shock.given(event=(1 - risk, risk))
+        if key is None:
+            values, weights = moved.nodes(shock.initial)
+        else:
+            values, weights = moved.sampled(shock.initial, 4, key=key)
+        return weights @ (jnp.exp(values.productivity) * (1.0 + 2.0 * values.event))
+
+    exact = float(jax.grad(expected)(0.3))
+    slopes = np.asarray(jax.vmap(lambda key: jax.jacrev(expected)(0.3, key))(jax.random.split(key_of(6), DRAWS)))
+    assert np.all(np.abs(slopes.mean(axis=0) - exact) < 4 * slopes.std(axis=0) / DRAWS**0.5)
+    assert abs(exact) > 1
 
 
 def test_chances_are_capped_and_sum_to_the_number_and_are_those_of_the_draws():

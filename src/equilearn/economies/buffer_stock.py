@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from equilearn.equilibrium import AR1, Complement, Expect, Model, Shock, Shocks, euler_error
+from equilearn.errors import UserError
 
 Scalar = Float[Array, ""]
 
@@ -38,6 +39,12 @@ class BufferStock(Model):
 
         savings: Scalar
         multiplier: Scalar
+
+    def __post_init__(self) -> None:
+        if not 0 < self.discount < 1 or min(self.gross_return, self.risk_aversion) <= 0:
+            raise UserError("BufferStock: discount must be in (0, 1), gross_return and risk_aversion above 0.")
+        if self.discount * self.gross_return >= 1:
+            raise UserError("BufferStock: discount times gross_return must be below 1, or savings grow without end.")
 
     def initial(self, key: PRNGKeyArray) -> State:
         """Return assets worth half a year's earnings."""

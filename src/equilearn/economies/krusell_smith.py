@@ -184,8 +184,13 @@ class KrusellSmith(Model):
         return jnp.ravel(state.histogram @ np.minimum(self.histogram.nodes[:, None], self.benchmark * THRESHOLDS))
 
     def safeguards(self, state: State, policy: Policy) -> dict[str, Array]:
-        """Return where agents reach the end of the histogram."""
-        return {"capital at the end of the histogram": jnp.sum(state.histogram[:, -1]) > 1e-6}
+        """Return where agents reach the end of the histogram, and where some are given what keeps them at its start."""
+        _, cash, consumption, _ = self.household(state, policy, jnp.tile(self.histogram.nodes, (2, 1)))
+        given = jnp.sum(state.histogram * (cash - consumption < self.histogram.nodes[0]))
+        return {
+            "capital at the end of the histogram": jnp.sum(state.histogram[:, -1]) > 1e-6,
+            "capital at its floor": given > 1e-6,
+        }
 
     def definitions(self, state: State, policy: Policy) -> dict[str, Array]:
         """Return aggregates, and the inequality of wealth."""

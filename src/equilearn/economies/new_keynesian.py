@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from equilearn.equilibrium import AR1, Expect, Interval, Model, Shock
+from equilearn.errors import UserError
 
 Scalar = Float[Array, ""]
 
@@ -55,6 +56,14 @@ class NewKeynesian(Model):
         output: Scalar
         inflation: Scalar
 
+    def __post_init__(self) -> None:
+        if not 0 < self.discount < 1 or min(self.risk_aversion, self.target) <= 0 or self.substitution <= 1:
+            raise UserError(
+                "NewKeynesian: discount must be in (0, 1), risk_aversion and target above 0, substitution above 1."
+            )
+        if min(self.labour_curvature, self.adjustment, self.floor) < 0:
+            raise UserError("NewKeynesian: labour_curvature, adjustment and floor must be at least 0.")
+
     def initial(self, key: PRNGKeyArray) -> State:
         """Return the discount factor's mean."""
         return self.State(self.shock.initial)
@@ -79,11 +88,16 @@ class NewKeynesian(Model):
             return (self.consumption(later) / consumption) ** -self.risk_aversion
 
         bond, later_gap = expect(
-            lambda s, p: (growth(p) / p.inflation, growth(p) * p.output / policy.output * gap(self, p))
+            lambda s, p: (growth(p) / p.inflation, growth(p) * p.output / policy.output * self.gap(p))
         )
         markup = 1 - self.substitution + self.substitution * self.wage(policy)
-        pricing = markup - self.adjustment * (gap(self, policy) - factor * later_gap)
+        pricing = markup - self.adjustment * (self.gap(policy) - factor * later_gap)
         return {"euler": factor * self.rate(policy) * bond - 1, "pricing": pricing / self.substitution}
+
+    def gap(self, policy: Policy) -> Scalar:
+        """Return (pi/pi* - 1) pi/pi*: what a bit more inflation costs."""
+        relative = policy.inflation / self.target
+        return (relative - 1) * relative
 
     def consumption(self, policy: Policy) -> Scalar:
         """Return output less what changing prices costs."""
@@ -110,9 +124,3 @@ class NewKeynesian(Model):
             "at_floor": jnp.where(self.rule(policy) <= self.floor, 1.0, 0.0),
             "consumption": self.consumption(policy),
         }
-
-
-def gap(model: NewKeynesian, policy: NewKeynesian.Policy) -> Scalar:
-    """Return (pi/pi* - 1) pi/pi*: what a bit more inflation costs."""
-    relative = policy.inflation / model.target
-    return (relative - 1) * relative

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from equilearn.equilibrium import AR1, Complement, Expect, Model, Shock, power
+from equilearn.errors import UserError
 
 Scalar = Float[Array, ""]
 
@@ -50,6 +51,20 @@ class Search(Model):
 
         waiting: Scalar
         no_hiring: Scalar
+
+    def __post_init__(self) -> None:
+        if not (0 < self.discount < 1 and 0 < self.separation < 1 and 0 <= self.bargaining < 1):
+            raise UserError("Search: discount and separation must be in (0, 1), bargaining in [0, 1).")
+        if (
+            self.matching <= 0
+            or min(self.cost_capital, self.cost_labour) < 0
+            or self.cost_capital + self.cost_labour <= 0
+        ):
+            raise UserError(
+                "Search: matching and what a vacancy costs must be above 0, neither part of its cost below."
+            )
+        if not 0 <= self.benefit < 1:
+            raise UserError("Search: benefit must be in [0, 1), below what a job makes, or nobody would be hired.")
 
     def initial(self, key: PRNGKeyArray) -> State:
         """Return mean productivity and six per cent unemployment."""

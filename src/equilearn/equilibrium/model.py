@@ -298,7 +298,10 @@ def expectation(
 
 def asks_for_policy(function: Callable[..., Any]) -> bool:
     """Return whether a function of next period's state and policy asks for the policy function as well."""
-    own = inspect.signature(function).parameters.values()
+    try:
+        own = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # a function that does not say what it takes
+        return False
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return sum(one.kind in positional and one.default is inspect.Parameter.empty for one in own) == 3
 

@@ -34,10 +34,10 @@ def drawn_from(
     number = weights.shape[0]
     if number <= count:
         return jnp.arange(number), jnp.broadcast_to(weights, (GROUPS, number))
-    size = jnp.sum(jnp.abs(weights)) / count
-    chances = jnp.abs(weights) / size
+    sizes = jax.lax.stop_gradient(jnp.abs(weights))  # probabilities may follow from a policy: their slopes stay
+    chances = count * sizes / jnp.sum(sizes)
     drawn = jnp.concatenate([systematic(chances, count, key=k) for k in jax.random.split(key, GROUPS)])
-    return drawn, jnp.repeat(jnp.eye(GROUPS, dtype=weights.dtype), count, axis=1) * size * jnp.sign(weights[drawn])
+    return drawn, jnp.repeat(jnp.eye(GROUPS, dtype=weights.dtype), count, axis=1) * (weights / chances)[drawn]
 
 
 def around_mean(
