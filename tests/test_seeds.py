@@ -66,6 +66,10 @@ def test_interrupted_after_the_first_seed_it_goes_on_to_the_same_end(folder, tmp
     assert cli.run(["resume", str(killed), "--episodes", "90"]) == 2
     assert "go on with other settings in the folder of each seed" in capsys.readouterr().err
     assert cli.run([*FLAGS, "--out", str(killed)]) == 2 and "holds a run already" in capsys.readouterr().err
+    for seed in (4, 5):  # the best of them, whichever, has other settings than the first command gave
+        assert cli.run(["resume", str(killed / f"seed-{seed}"), "--episodes", "70"]) in (0, 1)
+    assert cli.run(["resume", str(killed)]) in (0, 1)
+    assert cli.run(["evaluate", str(killed), "--periods", "50"]) == 0
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ from equilearn.economies import ECONOMIES, find, load
 from equilearn.equilibrium import Model, Solution, SolveSettings, solve
 from equilearn.equilibrium.encoding import decode, decode_model, encode
 from equilearn.equilibrium.loading import load_solution
+from equilearn.equilibrium.seeds import own_folder
 from equilearn.equilibrium.solution import fresh_policy
 from equilearn.equilibrium.solve import check_solvable
 from equilearn.equilibrium.start import started
@@ -246,8 +247,10 @@ def open_run(path: Path, target: str | None = None) -> Solution:
     solution = load(path, find(target) if target else None)
     if path.is_dir() and (path / SETTINGS).exists():
         stored = read_settings(path)
-        if "seeds" in stored:  # the best of several
-            stored["seed"] = solution.seed
+        if "seeds" in stored:  # the best of several, whose settings may have been changed on the way
+            own = own_folder(path, solution.seed)
+            settings = read_settings(own if (own / SETTINGS).exists() else path)["settings"]
+            stored |= {"seed": solution.seed, "settings": settings}
         header = {n: v for n, v in solution.header().items() if n in PARTS}
         if found := difference(stored, header | {n: v for n, v in stored.items() if n not in header}):
             raise UserError(f"{path / SETTINGS}: is not of this solution: {found}; put it back as it was.")

@@ -263,7 +263,8 @@ def _undetermined(policy: PolicyFunction, states: Any, found: Paths, names: Sequ
     silent = [names[i] for i in range(len(names)) if np.abs(found.slope[:, i]).max() <= SINGULAR]
     sentence = f"The equations do not determine {_and(undetermined)}: "
     if silent:
-        sentence += f"{_and(dict.fromkeys(silent))} does not depend on any of today's decisions."
+        several = dict.fromkeys(silent)
+        sentence += f"{_and(several)} {'do' if len(several) > 1 else 'does'} not depend on any of today's decisions."
     elif len(names) < found.slope.shape[2]:
         sentence += (
             f"there are {len(names)} equations that do not hold by construction, for {found.slope.shape[2]} numbers."
