@@ -285,3 +285,82 @@ class KrusellSmithOwn:
             mass = change[z, following].T @ np.stack(moved)
             mass /= mass.sum()
         return np.asarray(path), mass
+
+
+def growth_with_labour_by_endogenous_grid(model):
+    """Consumption and labour (capital, log productivity) of growth with log utility and a choice of labour.
+
+    As `growth_by_endogenous_grid`; labour follows from the wage in closed form, and the capital that a budget needs by
+    bisection.
+    """
+    alpha, beta, left = model.capital_share, model.discount, 1 - model.depreciation
+    rho, sigma, power = model.shock.persistence, model.shock.innovation_std, 1 / (1 / model.frisch + alpha)
+    x, w = np.polynomial.hermite_e.hermegauss(7)
+    w = w / w.sum()
+    z = np.linspace(-1, 1, 25) * 5 * sigma / np.sqrt(1 - rho**2)
+    k = np.exp(np.linspace(np.log(0.8), np.log(15), 100))
+    following = rho * z[:, None] + sigma * x
+
+    def worked(log_z, capital, c):
+        labour = ((1 - alpha) * np.exp(log_z) * capital**alpha / c) ** power
+        return labour, np.exp(log_z) * capital**alpha * labour ** (1 - alpha)
+
+    log_c = np.log(0.3 * (k[:, None] ** alpha + 0 * z))
+    for _ in range(2000):
+        spline, value = RectBivariateSpline(np.log(k), z, log_c), np.zeros_like(log_c)
+        for m in range(7):
+            zz, kk = np.broadcast_to(following[:, m], log_c.shape), np.broadcast_to(k[:, None], log_c.shape)
+            c = np.exp(spline.ev(np.log(kk), zz))
+            value += w[m] * (alpha * worked(zz, kk, c)[1] / kk + left) / c
+        c = 1 / (beta * value)
+        low, high = np.full_like(c, np.log(0.01)), np.full_like(c, np.log(100.0))
+        for _ in range(40):
+            middle = (low + high) / 2
+            short = worked(z, np.exp(middle), c)[1] + left * np.exp(middle) < c + k[:, None]
+            low, high = np.where(short, middle, low), np.where(short, high, middle)
+        new = np.stack([CubicSpline(low[:, j], np.log(c[:, j]))(np.log(k)) for j in range(len(z))], axis=1)
+        gap, log_c = np.abs(new - log_c).max(), new
+        if gap < 1e-8:
+            break
+    assert gap < 1e-8, "the oracle itself must converge"
+    spline = RectBivariateSpline(np.log(k), z, log_c)
+
+    def policy(capital, log_z):
+        c = np.exp(spline.ev(np.log(capital), log_z))
+        return c, worked(log_z, capital, c)[0]
+
+    return policy
+
+
+def irreversible_by_endogenous_grid(model, points=4000):
+    """Investment (state of the chain, capital) of growth in which investment cannot be negative; risk aversion two.
+
+    On a grid of next period's capital the Euler equation gives consumption, and the budget today's capital; where that
+    asks for negative investment there is none, and what is missing in the equation is the multiplier.
+    """
+    alpha, beta, left = model.capital_share, model.discount, 1 - model.depreciation
+    rows, k = np.asarray(model.shock.transition), np.linspace(0.3, 30, points)
+    output = np.asarray(model.productivity)[:, None] * k**alpha
+    value = output**-2.0
+    for _ in range(3000):
+        ahead = beta * rows @ value  # of a unit of capital from tomorrow on, at (today's state, k')
+        capital = np.empty_like(ahead)
+        for j, row in enumerate(ahead):
+            needed = np.interp(row**-0.5 + k, output[j] + left * k, k, left=np.nan, right=np.inf)
+            told = np.isfinite(needed)
+            capital[j] = np.maximum(np.interp(k, needed[told], k[told]), left * k)
+        marginal = (output + left * k - capital) ** -2
+        promised = np.stack([np.interp(to, k, row) for to, row in zip(capital, ahead, strict=True)])
+        multiplier = np.where(capital <= left * k, np.maximum(marginal - promised, 0), 0)
+        new = marginal * alpha * output / k + left * (marginal - multiplier)
+        gap, value = np.abs(new / value - 1).max(), new
+        if gap < 1e-10:
+            break
+    assert gap < 1e-10, "the oracle itself must converge"
+    investment = capital - left * k
+
+    def policy(shock, capital):
+        assert k[0] < capital.min() and capital.max() < k[-1]
+        return np.array([np.interp(at, k, investment[z]) for z, at in zip(shock, capital, strict=True)])
+
+    return policy

@@ -168,21 +168,6 @@ def test_killed_at_random_moments_a_lab_ends_where_the_whole_one_ends(tmp_path):
     assert result_of(killed) == result_of(whole)
 
 
-@pytest.mark.slow
-def test_a_lab_that_solves_economies_goes_on_from_what_its_folder_holds(tmp_path, monkeypatch):
-    flags = ["--limits", "0", "--episodes", "40", "--paths", "50", "--periods", "2"]
-    assert cli.run(["lab", "borrowing", *flags, "--out", str(tmp_path)]) == 0
-    kept, whole = tmp_path / "runs" / "limit-0" / "last.npz", (tmp_path / "result.json").read_bytes()
-    written = kept.stat().st_mtime_ns
-    (tmp_path / "result.json").unlink()
-    assert cli.run(["resume", str(tmp_path)]) == 0
-    assert (tmp_path / "result.json").read_bytes() == whole
-    (tmp_path / "parts" / "limit-0.json").unlink()
-    assert cli.run(["resume", str(tmp_path)]) == 0
-    assert result_of(tmp_path) == without_seconds(json.loads(whole))
-    assert kept.stat().st_mtime_ns == written, "nothing was trained again"
-
-
 def wrong_values():
     """Every setting of every lab with values that make no sense there."""
     for name in labs.LABS:

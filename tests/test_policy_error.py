@@ -40,7 +40,9 @@ def looked_at(accuracy):
     """The states in which the errors of the policies were estimated, in double precision."""
     policy, states = accuracy.estimate.args[:2]
     number = sizes(jax.eval_shape(policy.raw, jax.tree.map(lambda leaf: leaf[0], states)).shape[0])[0]
-    chosen, _ = spread(getattr(states, "shock", None) if accuracy.long_run else None, len(states[0]), number)
+    chosen, _ = spread(
+        getattr(states, "shock", None) if accuracy.long_run else None, len(jax.tree.leaves(states)[0]), number
+    )
     return jax.tree.map(lambda leaf: np.asarray(leaf[chosen], float), states)
 
 

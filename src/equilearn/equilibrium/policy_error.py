@@ -47,6 +47,8 @@ from equilearn.compiling import compiled_once
 from equilearn.equilibrium.model import PolicyFunction, expectation
 from equilearn.equilibrium.shocks import shock_of
 
+BATCH = 8
+"""States whose paths are followed at a time."""
 DAMPING = 1e-10
 """Of least squares, relative to the largest entry of A: keeps directions that move nothing at zero."""
 
@@ -119,7 +121,7 @@ def along_paths(
         error, slope = jax.tree.map(lambda leaf: leaf[0], first)
         return Paths(error, slope, jnp.mean(moves, axis=1), jnp.mean(products, axis=0))
 
-    return jax.lax.map(from_state, (states, draws))
+    return jax.lax.map(from_state, (states, draws), batch_size=BATCH)
 
 
 def _one_path(
