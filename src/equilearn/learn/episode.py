@@ -153,7 +153,6 @@ def compiled_call(optimizer: optax.GradientTransformationExtraArgs, settings: Le
     def call(problem: Problem, state: LearnState, until: Int[Array, ""]) -> tuple[LearnState, Record, Summaries]:
         dynamic, static = eqx.partition(state, eqx.is_array)
 
-        @jax.jit  # traced once, for its shapes and for its work
         def run(dynamic: Any) -> tuple[Any, Record]:
             new, record = one_episode(problem, optimizer, settings, eqx.combine(dynamic, static))
             return eqx.filter(new, eqx.is_array), record
