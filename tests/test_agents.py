@@ -304,10 +304,11 @@ def test_pendulum_is_learnt(tmp_path):
     trained = train(DDPG(steps=12_000), "Pendulum-v1", seed=0)
     assert trained.returns(100).mean() >= -170
     trained.watch(tmp_path / "pendulum.gif")
-    from PIL import Image
+    from PIL import Image, ImageSequence
 
-    with Image.open(tmp_path / "pendulum.gif") as film:
-        assert film.n_frames > 50
+    with Image.open(tmp_path / "pendulum.gif") as film:  # a pendulum at rest is one picture, shown for long
+        seconds = sum(one.info["duration"] for one in ImageSequence.Iterator(film)) / 1000
+    assert film.n_frames > 5 and seconds > 5
 
 
 def test_the_car_is_held_by_the_linear_controller_and_wheels_turn_where_they_are_told():
