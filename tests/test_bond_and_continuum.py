@@ -75,17 +75,11 @@ def test_savers_hold_the_supply_and_keep_their_number():
     assert mean == pytest.approx(1, abs=1e-4), "the price clears the market for every policy"
 
 
-@pytest.fixture(scope="module")
-def continuum():
-    return solve(Continuum())
-
-
 @pytest.mark.slow
-def test_without_aggregate_risk_the_continuum_agrees_with_the_endogenous_grid_method(continuum):
-    """Learnt from the policies under risk, as a user with a neighbouring economy would."""
+def test_without_aggregate_risk_the_continuum_agrees_with_the_endogenous_grid_method():
     model = Continuum(income=(1.0,) * 6)
-    settings = replace(model.settings(), episodes=150, restart=0.05)  # only restarts bring a lost path back here
-    path = solve(model, settings=settings, start=continuum).simulate(500, burn_in=1000)
+    settings = replace(model.settings(), restart=0.05)  # only restarts bring a lost path back here
+    path = solve(model, settings=settings).simulate(500, burn_in=1000)
     price, deviation, without = stationary_continuum(model)
     assert path.price.values == pytest.approx(price, abs=5e-4)
     assert path.std_assets.values == pytest.approx(deviation, rel=2e-2)
@@ -93,13 +87,14 @@ def test_without_aggregate_risk_the_continuum_agrees_with_the_endogenous_grid_me
 
 
 @pytest.mark.slow
-def test_the_continuum_is_solved_to_the_aim(continuum):
-    summary, path = continuum.accuracy(2000).summary(), continuum.simulate(3000)
+def test_the_continuum_is_solved_to_the_aim():
+    solution = solve(Continuum())
+    summary, path = solution.accuracy(2000).summary(), solution.simulate(3000)
     assert summary["euler"]["mean"] <= 1e-3 and summary["bellman"]["mean"] <= 1e-3
     assert summary["market"]["max"] <= 1e-3
     assert np.abs(path.mean_assets.values - 1).max() < 1e-3
     mass = path.histogram.values.mean(axis=0).sum(axis=0)
     quantiles = np.interp([0.25, 0.5, 0.75, 0.9, 0.99], np.cumsum(mass),
-                          continuum.model.assets)  # fmt: skip
+                          solution.model.assets)  # fmt: skip
     np.testing.assert_allclose(quantiles, [0.36, 0.80, 1.33, 1.87, 2.90], rtol=0.06)  # the published program's
     assert mass[-1] < 1e-6, "nobody reaches the end of the histogram"

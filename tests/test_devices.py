@@ -92,7 +92,7 @@ def wait_for_rows(folder, count, seconds=200):
 @pytest.mark.slow
 def test_four_devices_of_one_process_give_the_run_of_one_up_to_rounding(tmp_path):
     """The losses of the first steps agree to rounding; later steps magnify it, as they do any other difference."""
-    flags = ["solve", "analytic-olg", "--width", "32", "--check-every", "1", "--episodes", "2"]
+    flags = ["solve", "olg", "--generations", "6", "--width", "32", "--check-every", "1", "--episodes", "2"]
     four = QUICK | {"XLA_FLAGS": f"{QUICK['XLA_FLAGS']} --xla_force_host_platform_device_count=4"}
     for name, environment in (("one", QUICK), ("four", four)):
         command = [*COMMAND, *flags, "--batch-size", "512", "--out", str(tmp_path / name)]  # two steps an episode
@@ -111,7 +111,7 @@ def test_economies_start_on_two_processes_as_they_do_on_one():
 
     The first losses agree to the order of summation: in single precision, through roots and powers.
     """
-    alone, first, second = first_losses(["brock-mirman", "analytic-olg", "growth"])
+    alone, first, second = first_losses(["brock-mirman", "analytic-olg", "irbc"])
     assert first == second and len(alone) == 3
     for one, split in zip(alone, first, strict=True):
         assert split == pytest.approx(one, rel=5e-4)

@@ -17,18 +17,19 @@ from equilearn.learn.driver import LAST
 from equilearn.optimizers import adam
 
 COMMAND = [sys.executable, "-m", "equilearn"]
-KILLS = {"brock-mirman": 6, "olg": 2, "lab": 2}
+KILLS = {"brock-mirman": 8, "growth": 2, "olg": 2, "lab": 3}
 """How often each run is killed: the way to a checkpoint and back is the same for all."""
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SMALL = ["--width", "16", "--check-every", "20", "--checkpoint-seconds", "0.02"]
 RUNS = {
     "brock-mirman": ["solve", "brock-mirman", "--episodes", "1200", *SMALL],
+    "growth": ["solve", "growth", "--episodes", "1200", *SMALL],
     "olg": ["solve", "olg", "--generations", "6", "--episodes", "600", *SMALL],
     "lab": ["lab", "borrowing", "--limits", "0", "--episodes", "400", "--paths", "50", "--periods", "2"],
 }
 
 
-WARM = {"brock-mirman": 8, "olg": 12, "lab": 25}
+WARM = {"brock-mirman": 8, "growth": 10, "olg": 12, "lab": 25}
 """Seconds that each takes about once its programs are compiled; kills after the end are no kills."""
 
 

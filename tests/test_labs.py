@@ -14,6 +14,7 @@ from equilearn.errors import UserError
 from equilearn.labs import LABS, find, run
 from equilearn.labs.approximation import Approximation
 from equilearn.labs.borrowing import Borrowing
+from equilearn.labs.carbon_tax import CarbonTax
 from equilearn.labs.classification import Classification
 from equilearn.labs.forecast import Forecast
 from equilearn.labs.gradient_descent import GradientDescent
@@ -239,6 +240,13 @@ def test_productivity_moves_consumption_the_right_way_under_every_limit(tmp_path
     assert cli.run(["resume", str(tmp_path)]) == 0
     assert result_of(tmp_path) == without_seconds(json.loads(whole))
     assert kept.stat().st_mtime_ns == written, "nothing was trained again"
+
+
+@pytest.mark.slow
+def test_the_climate_is_within_one_per_cent_of_the_exact_path():
+    lab = CarbonTax()
+    one = lab.parts()["CDICE, optimal"](None)
+    assert 0 < one["gaps"]["scc"] < 0.01 and one["gaps"]["temperature"] < 0.01
 
 
 def test_a_law_that_no_line_fits_is_learnt_by_a_network_and_by_no_linear_forecast(tmp_path):
