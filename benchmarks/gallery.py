@@ -15,21 +15,17 @@ from benchmarks.__main__ import DOCS, machine
 from equilearn import economies
 from equilearn.learn.checkpoint import write_atomically
 
-PICTURES = {
-    "olg": "mean-wealth-and-consumption-by-age-and-shock",
-    "analytic-olg": "savings-against-income",
-    "climate": "carbon-tax",
-    "climate-stochastic": "carbon-tax",
-}
+PICTURES = {"olg": "mean-wealth-and-consumption-by-age-and-shock", "analytic-olg": "errors-by-saver"}
 """The figure of the report that shows most; elsewhere the simulated economy."""
 HEAD = """# Gallery
 
 Every economy of the package, each one file of equations. Made by `python -m benchmarks gallery`: `equilearn solve
 NAME` with default settings, seed 0. Seconds in all: start-up, compilation (nothing cached), learning, certificate,
-figures. Euler errors are on a fresh path (where no equation is named *euler*, those of the worst); policy errors are
-estimated, of the worst policy ([what the figures mean](certificate.md)); the rate is below one where the solution is
-locally unique. *Far outside*: the share of the fresh states of which `policy` and `follow` would warn that they are far
-outside what was learnt, though they are the economy's own: false alarms. Lines: of the file, without blank ones.
+figures. Euler errors are on a fresh path (where no equation is named *euler*, those of the worst); policy errors
+are estimated, of the worst policy ([what the figures mean](certificate.md)); the rate is below one where the
+solution is locally unique, and without one solution no policy errors are given. *Far outside*: the share of the
+fresh states of which `policy` and `follow` would warn that they are far outside what was learnt, though they are
+the economy's own: false alarms. Lines: of the file, without blank ones.
 """
 
 
@@ -68,8 +64,9 @@ def _economy(name: str) -> tuple[list, str]:
     policies = (result["policy_errors"] or {"summary": {}})["summary"]
     multipliers = (result["policy_errors"] or {"multipliers": []})["multipliers"]
     judged = {key: one for key, one in policies.items() if key not in multipliers} or policies
-    worst = max(judged.values(), key=lambda one: one["relative mean"], default=None)
     rate = (result["policy_errors"] or {}).get("rate")
+    judged = {} if rate is not None and rate >= 1 else judged  # without one solution there is nothing to be far from
+    worst = max(judged.values(), key=lambda one: one["relative mean"], default=None)
     text = (Path(economies.__file__).parent / f"{economies.ECONOMIES[name].split(':')[0]}.py").read_text()
     about = ast.get_docstring(ast.parse(text)) or ""
     lines = sum(bool(line.strip()) for line in text.splitlines())

@@ -119,14 +119,14 @@ class IRBC(Model):
         return self.productivity - self.depreciation
 
     def initial(self, key: PRNGKeyArray) -> State:
-        """Return productivity from its stationary distribution, and log capital within a half of zero."""
+        """Return productivity from its stationary distribution, and log capital within a quarter of zero."""
         shock_key, capital_key = jax.random.split(key)
         own, common = (
             jax.random.normal(shock_key, (self.countries,)),
             jax.random.normal(jax.random.fold_in(shock_key, 1)),
         )
         spread = self.innovation_std / (1 - self.persistence**2) ** 0.5
-        log_capital = jax.random.uniform(capital_key, (self.countries,), minval=-0.5, maxval=0.5)
+        log_capital = jax.random.uniform(capital_key, (self.countries,), minval=-0.25, maxval=0.25)
         return self.State(spread * (own + common), log_capital)
 
     def output(self, state: State) -> Float[Array, " N"]:
@@ -240,7 +240,7 @@ class IRBC(Model):
 
     def settings(self) -> SolveSettings:
         """Return settings found by measurement."""
-        return SolveSettings(episodes=4000, restart=0.01)
+        return SolveSettings(episodes=4000, restart=0.002)
 
 
 class IrreversibleIRBC(IRBC):
@@ -274,4 +274,4 @@ class IrreversibleIRBC(IRBC):
 
     def settings(self) -> SolveSettings:
         """Return settings found by measurement: investment has a kink."""
-        return SolveSettings(episodes=4000, restart=0.01, width=96, depth=3, steepness=3.0)
+        return SolveSettings(episodes=4000, restart=0.002, width=96, depth=3, steepness=3.0)

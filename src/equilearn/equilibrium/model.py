@@ -149,9 +149,12 @@ class Model(abc.ABC):
 
         Where a chain leaves some of its states for good, or may do so, paths start again now and then: the way there
         would be forgotten. Where a bound has a multiplier (`Complement`), the network is made to follow kinks.
+        Early in the learning paths start again often.
         """
         stays = not self.shock.chains or (self.shock.chain is not None and self.shock.chain.irreducible)
-        return SolveSettings(restart=0.0 if stays else 0.02, steepness=KINKED if _kinked(self) else 1.0)
+        return SolveSettings(
+            restart=0.0 if stays else 0.02, early_restart=0.1, steepness=KINKED if _kinked(self) else 1.0
+        )
 
     def required(self) -> tuple[Target, ...]:
         """Return the bounds that the certificate must meet for the report to call the solution accurate."""

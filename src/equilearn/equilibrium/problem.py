@@ -32,6 +32,8 @@ SCALING_SHARE = 0.2
 """Share of the episodes during which the input scaling follows the data; later it stays as it is."""
 SCALING_RATE = 0.1
 """How fast it follows: the weight of an episode's data, so that a wild beginning is forgotten."""
+EARLY = 0.1
+"""Share of the episodes within which the probability of starting again falls from `early_restart` to `restart`."""
 WARM = 100
 """Periods that economies are simulated before learning where it starts from a solution."""
 ALIKE = 0.1
@@ -102,7 +104,7 @@ class EquilibriumProblem(Problem):
             self.settings.periods,
             key=key,
             flat=explored.astype(jnp.float32),
-            restart=self.settings.restart,
+            restart=self._restart(world.episode),
         )
         data = flatten_path(path)
         states = self._bring_back(states, world.scaling, key=jax.random.fold_in(key, 1))
@@ -163,6 +165,13 @@ class EquilibriumProblem(Problem):
         other = jax.random.randint(key, lost.shape, 0, lost.shape[0])
         source = jnp.where(lost & ~lost[other], other, jnp.arange(lost.shape[0]))
         return jax.tree.map(lambda leaf: leaf[source], states)
+
+    def _restart(self, episode: Int[Array, ""]) -> float | Float[Array, ""]:
+        """Return the probability that a path starts again."""
+        early, later = self.settings.early_restart, self.settings.restart
+        if early <= later:
+            return later
+        return jnp.maximum(later, early * (1 - episode / (EARLY * self.settings.episodes)))
 
     @property
     def _faithful(self) -> int:

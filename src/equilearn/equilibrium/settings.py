@@ -48,6 +48,9 @@ class SolveSettings(LearnSettings):
     models whose states move slowly: their economies could else stay wherever an early policy took them, and a long
     run could forget the way from the initial state, where the certificate's path begins. That path restarts only
     where there are no shocks, or where time is a state."""
+    early_restart: float = 0.0
+    """The same at the first episode, from where it falls to `restart` within the first tenth of the episodes: a policy
+    that has learnt nothing yet cannot carry economies to where numbers end."""
     check_periods: int = 8
     """Fresh periods per check on each path that follows the model's own shocks."""
 
@@ -75,5 +78,6 @@ class SolveSettings(LearnSettings):
             )
         if not 0 <= self.exploration < 1:
             raise UserError(f"settings: exploration must be in [0, 1), not {self.exploration}.")
-        if not 0 <= self.restart <= 1:
-            raise UserError(f"settings: restart must be in [0, 1], not {self.restart}.")
+        for name in ("restart", "early_restart"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"settings: {name} must be in [0, 1], not {getattr(self, name)}.")

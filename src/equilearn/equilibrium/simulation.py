@@ -27,7 +27,7 @@ def advance(
     states: Any,
     *,
     flat: Float[Array, " P"] | None = None,
-    restart: float = 0.0,
+    restart: float | Float[Array, ""] = 0.0,
     key: PRNGKeyArray,
 ) -> Any:
     """Return next period's states of P paths.
@@ -53,7 +53,7 @@ def advance(
         return model.transition(state, decision, shock)
 
     following = jax.vmap(one)(*split_samples((states, explore, jax.random.split(shock_key, paths))))
-    if restart == 0.0:
+    if isinstance(restart, float) and restart == 0.0:
         return following
     again = jax.random.bernoulli(restart_key, restart, (paths,))
     fresh = initial_states(model, paths, key=initial_key)

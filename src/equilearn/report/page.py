@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 from jinja2 import Environment
@@ -145,9 +146,10 @@ def _explored(folder: Path, problem: str, solution: Solution, drawing: _Drawing)
 
 def _simulated(solution: Solution, accuracy: Accuracy, simulation: xr.Dataset) -> dict[str, Figure | None]:
     """Return the figure of a simulation: after burn-in, or on the way there where a long path sees it only once."""
-    if len(accuracy.parts) == 1:
+    if len(accuracy.parts) == 1 and solution.model.ergodic:
         return {"Simulated economy: the first 200 periods after burn-in": paths(simulation)}
-    return {"Simulated economy: the first 200 periods from an initial state": paths(solution.simulate(200, burn_in=0))}
+    start = solution.model.initial(jax.random.key(0))
+    return {"Simulated economy: 200 periods from an initial state": paths(solution.simulate(200, start=start))}
 
 
 def _chain(accuracy: Accuracy) -> tuple[list[str], list[list[str]]]:
