@@ -122,3 +122,39 @@ def search_by_value_iteration(model, points=801):
             break
     assert gap < 1e-11, "the oracle itself must converge"
     return lambda shock: np.interp(shock, z, worth)
+
+
+def portfolio_by_endogenous_grid(model, points=5):
+    """Savings and the share in stocks (cash) of a saver with two assets; shares are solved for inside the grid.
+
+    At every amount saved the share is that at which the expected gain of a bit more stock is nil, or a bound, by
+    bisection; consumption then follows from the Euler equation, and cash is consumption and savings (Carroll, 2006).
+    """
+    x, w = normal(points)
+    stock = (model.safe + model.premium + np.exp(model.return_std * x - model.return_std**2 / 2) - 1)[:, None]
+    income, weights = np.exp(model.income_std * x), w[:, None] * w
+    savings = 80 * np.linspace(0, 1, 500) ** 2.5
+    cash, consumed = np.append(0.0, savings + 0.1), np.append(0.0, 0.05 * savings + 0.1)
+
+    def marginal(share):
+        """Marginal utility tomorrow times the weights, and the gross return (savings, stock, income)."""
+        gross = model.safe + share[:, None, None] * (stock - model.safe)
+        following = gross * savings[:, None, None] + income
+        beyond = np.maximum(following - cash[-1], 0) * (consumed[-1] - consumed[-2]) / (cash[-1] - cash[-2])
+        return weights * (np.interp(following, cash, consumed) + beyond) ** -model.risk_aversion, gross
+
+    for _ in range(2000):
+        low, high = np.zeros(len(savings)), np.ones(len(savings))
+        for _ in range(40):
+            middle = (low + high) / 2
+            gains = (marginal(middle)[0] * (stock - model.safe)).sum(axis=(1, 2)) > 0
+            low, high = np.where(gains, middle, low), np.where(gains, high, middle)
+        share = np.where(gains, high, low)
+        value, gross = marginal(share)
+        new = (model.discount * (value * gross).sum(axis=(1, 2))) ** (-1 / model.risk_aversion)
+        gap = np.abs(new / consumed[1:] - 1).max()
+        cash, consumed = np.append(0.0, savings + new), np.append(0.0, new)
+        if gap < 1e-8:
+            break
+    assert gap < 1e-8, "the oracle itself must converge"
+    return lambda m: (m - np.interp(m, cash, consumed), np.interp(m - np.interp(m, cash, consumed), savings, share))
