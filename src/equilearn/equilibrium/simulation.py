@@ -53,7 +53,7 @@ def advance(
         return model.transition(state, decision, shock)
 
     following = jax.vmap(one)(*split_samples((states, explore, jax.random.split(shock_key, paths))))
-    if isinstance(restart, float) and restart == 0.0:
+    if not isinstance(restart, jax.Array) and restart == 0:
         return following
     again = jax.random.bernoulli(restart_key, restart, (paths,))
     fresh = initial_states(model, paths, key=initial_key)

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from equilearn.equilibrium import Accuracy, Model, Solution
 from equilearn.equilibrium.accuracy import COLUMNS
+from equilearn.equilibrium.certificate import starts_again
 from equilearn.equilibrium.figures import by_component, by_state, by_weight, error_distribution, paths, training
 from equilearn.equilibrium.verdict import Verdict
 from equilearn.errors import UserError
@@ -145,8 +146,8 @@ def _explored(folder: Path, problem: str, solution: Solution, drawing: _Drawing)
 
 
 def _simulated(solution: Solution, accuracy: Accuracy, simulation: xr.Dataset) -> dict[str, Figure | None]:
-    """Return the figure of a simulation: after burn-in, or on the way there where a long path sees it only once."""
-    if len(accuracy.parts) == 1 and solution.model.ergodic:
+    """Return the figure of a simulation: after burn-in, or from an initial state where there is something to see once."""
+    if len(accuracy.parts) == 1 and not starts_again(solution.model):
         return {"Simulated economy: the first 200 periods after burn-in": paths(simulation)}
     start = solution.model.initial(jax.random.key(0))
     return {"Simulated economy: 200 periods from an initial state": paths(solution.simulate(200, start=start))}
