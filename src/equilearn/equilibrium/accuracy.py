@@ -181,7 +181,7 @@ class Accuracy:
             *visited(dict(zip([part.label for part in self.parts], self.visits_by_part, strict=True)), self.long_run),
             *lost(self.outside),
             *(
-                f"{_begin(what)} in {percent(share)} of the states: no equation says so."
+                f"{_begin(what)} in {percent(share)} of the states: no multiplier says so."
                 for what, share in self.held.items()
             ),
             *(
