@@ -1,4 +1,4 @@
-"""A saver with a stock and a bond, who may borrow neither: with the settings that a user gets, against a grid."""
+"""A saver with a stock and a bond, who may borrow neither, against an endogenous grid."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple

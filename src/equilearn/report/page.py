@@ -146,7 +146,7 @@ def _explored(folder: Path, problem: str, solution: Solution, drawing: _Drawing)
 
 
 def _simulated(solution: Solution, accuracy: Accuracy, simulation: xr.Dataset) -> dict[str, Figure | None]:
-    """Return the figure of a simulation: after burn-in, or from an initial state where there is something to see once."""
+    """Return the figure of a simulation: after burn-in, or from an initial state where a long path shows little."""
     if len(accuracy.parts) == 1 and not starts_again(solution.model):
         return {"Simulated economy: the first 200 periods after burn-in": paths(simulation)}
     start = solution.model.initial(jax.random.key(0))
