@@ -29,7 +29,7 @@ ALLOWED = {
     "whitebox": set(),
     "supervised": {"errors", "learn", "networks", "optimizers"},
     "sequences": {"errors", "learn", "networks", "optimizers"},
-    "images": {"errors", "learn", "networks", "optimizers", "supervised"},
+    "images": {"errors", "compiling", "learn", "networks", "optimizers", "supervised"},
     "reinforcement": {"errors", "agents", "parameters", "learn", "networks", "optimizers"},
     "data": {"errors", "supervised"},
     "labs": {

@@ -90,5 +90,5 @@ class Growth(Model):
         }
 
     def settings(self) -> SolveSettings:
-        """Return settings found by measurement: capital moves slowly, so small errors add up."""
-        return SolveSettings(episodes=8_000)
+        """Return settings found by measurement: capital moves slowly, so rare states must be learnt well."""
+        return SolveSettings(episodes=1_000, exploration=0.5)

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from equilearn.compiling import compiled_once
+from equilearn.compiling import compiled_once, in_batches
 from equilearn.equilibrium.model import PolicyFunction, pieces
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.problem import BATCH, errors_on, weights_on
@@ -339,7 +339,7 @@ def _looked_at(policy: PolicyFunction, state: Any) -> tuple[Bool[Array, ""], dic
 
 @compiled_once
 def _shares(policy: PolicyFunction, states: Any) -> tuple[Array, dict[str, Array], dict[str, Array]]:
-    looked = jax.lax.map(lambda state: _looked_at(policy, state), states, batch_size=BATCH)
+    looked = in_batches(lambda state: _looked_at(policy, state), states, BATCH)
     return jax.tree.map(jnp.mean, looked)
 
 

@@ -43,7 +43,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from equilearn.compiling import compiled_once
+from equilearn.compiling import compiled_once, in_batches
 from equilearn.equilibrium.model import PolicyFunction, expectation
 from equilearn.equilibrium.shocks import shock_of
 
@@ -121,7 +121,7 @@ def along_paths(
         error, slope = jax.tree.map(lambda leaf: leaf[0], first)
         return Paths(error, slope, jnp.mean(moves, axis=1), jnp.mean(products, axis=0))
 
-    return jax.lax.map(from_state, (states, draws), batch_size=BATCH)
+    return in_batches(from_state, (states, draws), BATCH)
 
 
 def _one_path(

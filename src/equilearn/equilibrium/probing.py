@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
+from equilearn.compiling import in_batches
 from equilearn.equilibrium.chains import MOVING_TOLERANCE
 from equilearn.equilibrium.conditions import strictly
 from equilearn.equilibrium.model import Model, assemble, expectation
@@ -161,7 +162,7 @@ def _evaluate(model: Model, states: Any, raws: Any) -> tuple[dict[str, Any], Any
 
     def along(raw: Any) -> Any:
         rows = jnp.broadcast_to(raw, (jax.tree.leaves(states)[0].shape[0], raw.size))
-        return jax.lax.map(one, (rows, states), batch_size=64)
+        return in_batches(one, (rows, states), 64)
 
     return jax.lax.map(along, raws)
 

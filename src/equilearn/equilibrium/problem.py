@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
+from equilearn.compiling import in_batches
 from equilearn.equilibrium.balancing import ReLoBRaLo, Weights, fixed
 from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, equation_weights, estimated_errors
 from equilearn.equilibrium.settings import SolveSettings
@@ -192,9 +193,9 @@ def flatten_path(path: Any) -> Any:
 
 def weights_on(policy: PolicyFunction, states: Any) -> dict[str, Float[Array, "S ..."]]:
     """Return the weights of the errors in S states, for the equations that the model weighs."""
-    return jax.lax.map(lambda state: equation_weights(policy, state), states, batch_size=BATCH)
+    return in_batches(lambda state: equation_weights(policy, state), states, BATCH)
 
 
 def errors_on(policy: PolicyFunction, states: Any) -> dict[str, Float[Array, "S ..."]]:
     """Return the equilibrium errors in S states, computed in batches that fit the cache."""
-    return jax.lax.map(lambda state: equation_errors(policy, state), states, batch_size=BATCH)
+    return in_batches(lambda state: equation_errors(policy, state), states, BATCH)

@@ -18,6 +18,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar, UInt8
 
+from equilearn.compiling import in_batches
 from equilearn.errors import UserError
 from equilearn.learn import LearnSettings, Problem, Run, key_of, learn
 from equilearn.learn.problem import Score
@@ -104,7 +105,7 @@ class Classifying(Problem):
 
 def said_of(network: Any, moments: Moments, x: UInt8[Array, "n R S"]) -> Float[Array, "n K"]:
     """Return the logits of many pictures, some at a time."""
-    return jax.lax.map(lambda one: logits(network, one[None], moments)[0][0], x, batch_size=AT_ONCE)
+    return in_batches(lambda one: logits(network, one[None], moments)[0][0], x, AT_ONCE)
 
 
 @dataclass(frozen=True)
