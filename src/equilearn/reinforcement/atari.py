@@ -81,7 +81,7 @@ def fire_of(game: str) -> int | None:
 
     ALEInterface.setLoggerMode(LoggerMode.Error)
     emulator = ALEInterface()
-    emulator.loadROM(roms.get_rom_path(game))
+    emulator.loadROM(str(roms.get_rom_path(game)))
     actions = list(emulator.getMinimalActionSet())
     return actions.index(Action.FIRE) if Action.FIRE in actions else None
 
