@@ -93,7 +93,7 @@ def test_a_burn_in_of_zero_starts_at_the_initial_state(olg):
 def test_impulse_responses_of_a_closed_form():
     """Brock-Mirman: log capital moves by capital_share^(t-1) times the impulse to log productivity (persistence 0)."""
     model = Growth(depreciation=1.0, shock=eq.AR1(persistence=0.0, innovation_std=0.02))
-    solution = eq.solve(model, settings=replace(model.settings(), episodes=1500))
+    solution = eq.solve(model, settings=replace(model.settings(), episodes=400))
     response = solution.impulse_response(0.1, periods=6, paths=2000, burn_in=50)
     exact = [0.0, *(0.1 * 0.36**t for t in range(5))]
     np.testing.assert_allclose(response.log_capital.values, exact, atol=2e-4)

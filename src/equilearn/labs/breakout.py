@@ -17,8 +17,8 @@ from equilearn.reinforcement import DQN, PQN, Atari, MinAtar, train
 from equilearn.reinforcement.registered import find
 from equilearn.report import Findings
 
-STEPS = {"minatar": 400_000, "ale": 2_000_000}
-"""Environment steps of learning: two minutes of one core, and two hours."""
+STEPS = {"minatar": 400_000, "ale": 1_600_000}
+"""Environment steps of learning: two minutes of one core, and a hundred."""
 SMALL = PQN(
     steps=STEPS["minatar"], games=64, hidden=(128,), convolutions=((16, 3, 1),), trace=0.65, explored=0.1,
 )  # fmt: skip
@@ -41,7 +41,7 @@ class Breakout(Lab):
     """Breakout from pictures: a Q-network of many games, beside chance and a rule that follows the ball."""
 
     game: str = "minatar"
-    """minatar: 10 by 10 cells, compiled; ale: Atari's own, on its emulators (two hours on one core)."""
+    """minatar: 10 by 10 cells, compiled; ale: Atari's own, on its emulators (100 minutes on one core)."""
     thousand_steps: int = 0
     """Environment steps of learning, in thousands; 0 takes the usual number."""
     seeds: int = 1
@@ -49,7 +49,7 @@ class Breakout(Lab):
     seed: int = 0
 
     seconds = 120
-    full_seconds = 7200
+    full_seconds = 6000
     full: ClassVar = {"game": "ale"}
     choices: ClassVar = {"game": tuple(STEPS)}
     bounds: ClassVar = {"thousand_steps": (0, 100_000), "seeds": (1, 20)}
