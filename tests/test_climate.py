@@ -141,7 +141,7 @@ def test_other_calibrations_agree_with_their_exact_paths(name, usual):
     """Two of ten; `equilearn lab carbon-tax --variants NAME ...` shows the distances of any of them."""
     cycle, temperature = VARIANTS[name]
     model = Climate(carbon_cycle=cycle, temperature=temperature, business_as_usual=usual)
-    solution = solve(model, settings=replace(model.settings(), episodes=1500))
+    solution = solve(model, settings=replace(model.settings(), episodes=1000))
     gaps = distances(solution.follow(model.state_2015(), 86), exact(model))
     assert gaps["scc"] < 3e-3 and gaps["temperature"] < 3e-3, gaps
     if not usual:

@@ -225,7 +225,7 @@ def test_generations_with_a_closed_form():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("episodes", [200, 2000])
+@pytest.mark.parametrize("episodes", [200, 1000])
 def test_growth_against_the_endogenous_grid(episodes):
     model = Growth()
     accuracy = eq.solve(model, settings=replace(model.settings(), episodes=episodes)).accuracy()

@@ -110,4 +110,4 @@ class AnalyticOLG(Model):
 
     def settings(self) -> SolveSettings:
         """The exact policy is a constant: a small network."""
-        return SolveSettings(width=32)
+        return SolveSettings(episodes=1_000, width=32)

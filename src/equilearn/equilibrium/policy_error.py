@@ -68,9 +68,12 @@ class Paths(NamedTuple):
 
 def double(tree: Any) -> Any:
     """Return a pytree of arrays with its real numbers in double precision; within `jax.enable_x64`."""
-    return jax.tree.map(
-        lambda x: jnp.asarray(x, jnp.float64) if jnp.issubdtype(jnp.asarray(x).dtype, jnp.floating) else x, tree
-    )
+
+    def one(leaf: Any) -> Array:
+        own = np.asarray(leaf)  # on the host: JAX would compile a program for every shape
+        return jax.device_put(own.astype(np.float64) if np.issubdtype(own.dtype, np.floating) else own)
+
+    return jax.tree.map(one, tree)
 
 
 def errors_at(

@@ -16,10 +16,10 @@ from dataclasses import replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
+from equilearn.compiling import compiled_once
 from equilearn.equilibrium.model import PolicyFunction, asks_for_policy, expectation
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.policy_error import Paths, along_paths, double, draws_for, policies_at
@@ -54,8 +54,8 @@ def estimate(
         seed: of the paths.
     """
     with jax.enable_x64(True):
-        first = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), states)
-        raw, sets = jax.eval_shape(policy.raw, first).shape[0], policy.model.policies(first)
+        first = jax.tree.map(lambda leaf: jax.device_put(leaf[0]), states)
+        raw, sets = jax.eval_shape(policy.raw, first).shape[0], jax.eval_shape(policy.model.policies, first)
     number, groups, periods = sizes(raw)
     shock = policy.model.shock
     shocks = np.asarray(shock.index(states.shock), int) if shock.chains else None
@@ -91,9 +91,9 @@ def _estimated(
     ends = tuple(sorted({max(periods // part, 1) for part in (8, 4, 2, 1)}))
     draws = draws_for(len(weights), periods, groups, PATHS, generator)
     with jax.enable_x64(True):
-        policy, states = double(policy), double(jax.tree.map(jnp.asarray, states))
-        first = jax.tree.map(lambda leaf: leaf[0], states)
-        if jnp.min(policy.model.process(first, policy(first)).nodes(shock_of(first))[1]) < 0:
+        first = double(jax.tree.map(lambda leaf: leaf[0], states))
+        policy, states = double(policy), double(states)
+        if np.min(_chances(policy, first)) < 0:
             reason = "the quadrature rule of the shock has negative weights, which are no probabilities; take another"
             return replace(nothing, trouble=(f"{CANNOT}: {reason}.",))
         if _looks_elsewhere(policy, first):
@@ -102,9 +102,9 @@ def _estimated(
         raw = jax.eval_shape(policy.raw, first).shape[0]
         kept, names = _kept(errors, raw)
         vectors = generator.standard_normal((VECTORS, raw))
-        found = along_paths(policy, states, kept, ends, jnp.asarray(draws), jnp.asarray(vectors))
+        found = along_paths(policy, states, kept, ends, jax.device_put(draws), jax.device_put(vectors))
         found = jax.tree.map(np.asarray, found)
-        values = jax.tree.map(np.asarray, policies_at(policy, states, jnp.asarray(_moves(found.move))))._asdict()
+        values = jax.tree.map(np.asarray, policies_at(policy, states, jax.device_put(_moves(found.move))))._asdict()
         cannot = _not_finite(found.slope, names)
         undetermined = "" if cannot else _undetermined(policy, states, found, names)
     if not cannot and not undetermined and not np.isfinite(found.move).all():
@@ -122,6 +122,12 @@ def _estimated(
         trouble=trouble,
         undetermined=bool(undetermined),
     )
+
+
+@compiled_once
+def _chances(policy: PolicyFunction, state: Any) -> Float[Array, " nodes"]:
+    """Return the weights of tomorrow's nodes."""
+    return policy.model.process(state, policy(state)).nodes(shock_of(state))[1]
 
 
 def _looks_elsewhere(policy: PolicyFunction, state: Any) -> bool:
@@ -248,7 +254,7 @@ def _undetermined(policy: PolicyFunction, states: Any, found: Paths, names: Sequ
         return ""
     step = 1e-4  # to both sides: a direction may move policies in second order only
     both = np.concatenate([step * directions, -step * directions], axis=1)
-    values = policies_at(policy, states, jnp.asarray(both))
+    values = policies_at(policy, states, jax.device_put(both))
     undetermined: dict[str, None] = {}
     matters = np.zeros(len(small))
     for name, value in values._asdict().items():
