@@ -141,7 +141,7 @@ def test_other_calibrations_agree_with_their_exact_paths(name, usual):
     """Two of ten; `equilearn lab carbon-tax --variants NAME ...` shows the distances of any of them."""
     cycle, temperature = VARIANTS[name]
     model = Climate(carbon_cycle=cycle, temperature=temperature, business_as_usual=usual)
-    solution = solve(model, settings=replace(model.settings(), episodes=1000))
+    solution = solve(model)
     gaps = distances(solution.follow(model.state_2015(), 86), exact(model))
     assert gaps["scc"] < 3e-3 and gaps["temperature"] < 3e-3, gaps
     if not usual:
@@ -177,7 +177,7 @@ def test_without_variance_the_stochastic_economy_is_the_certain_one():
 def test_shocks_spread_the_tax_around_its_certain_path():
     """A richer world emits more and has more to lose: the exact response to a shock that dies out has that sign."""
     model = StochasticClimate()
-    solution = solve(model, settings=replace(model.settings(), episodes=1200))
+    solution = solve(model)
     start = model.state_2015()
     rich = start._replace(shock=np.float64(0.04))
     certain = [exact(model, one).social_cost_of_carbon.values[0] for one in (start, rich)]

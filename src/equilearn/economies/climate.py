@@ -331,7 +331,7 @@ class Climate(Model):
 
     def settings(self) -> SolveSettings:
         """Return settings found by measurement: paths of two centuries on average, started around 2015."""
-        return SolveSettings(episodes=1500, restart=0.01, width=96, tail=0.0, learning_rate=1e-3)
+        return SolveSettings(episodes=1000, restart=0.01, width=96, tail=0.0, learning_rate=1e-3)
 
     def required(self) -> tuple[Target, ...]:
         """Return the accuracy with which the social cost of carbon is good to about three in a thousand."""
