@@ -10,6 +10,7 @@ import xarray as xr
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from equilearn.equilibrium.accuracy import Accuracy
 from equilearn.equilibrium.model import Model
@@ -97,6 +98,8 @@ def by_component(model: Model, accuracy: Accuracy) -> dict[str, Figure]:
                 curves[f"equation {name}"] = values.mean(axis=0, dtype=np.float64)
         _log_curves(plot, labels, curves)
         plot.set(xlabel=axis.replace("_", " "), ylabel="mean absolute error")
+        if all(isinstance(label, int) for label in labels):
+            plot.xaxis.set_major_locator(MaxNLocator(integer=True))
         figures[f"Errors by {axis.replace('_', ' ')}: of the policies (estimated) and of the equations"] = figure
     return figures
 
