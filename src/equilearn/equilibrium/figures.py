@@ -99,7 +99,7 @@ def by_component(model: Model, accuracy: Accuracy) -> dict[str, Figure]:
         _log_curves(plot, labels, curves)
         plot.set(xlabel=axis.replace("_", " "), ylabel="mean absolute error")
         if all(isinstance(label, int) for label in labels):
-            plot.xaxis.set_major_locator(MaxNLocator(integer=True))
+            plot.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
         figures[f"Errors by {axis.replace('_', ' ')}: of the policies (estimated) and of the equations"] = figure
     return figures
 
