@@ -95,9 +95,10 @@ def compared(
         steps = f"{seeds[0]['steps'][-1]:,.0f}"
         rows.append([name, interval(means), f"{values.min():.4g}", steps])
         findings.result[f"returns of {name}"] = means.tolist()
+    many = any(len(seeds) > 1 for seeds in agents.values())
+    how = "the mean over seeds with its 95 % interval (Student's t)" if many else "that of one seed"
     findings.table(
-        f"{caption}: mean return of {GAMES} new games without exploration; for agents the mean over seeds with its "
-        "95 % interval (Student's t)",
+        f"{caption}: mean return of {GAMES} new games without exploration; for agents {how}",
         ["policy", "mean return", "worst game", "steps of learning"],
         rows,
     )
