@@ -127,11 +127,11 @@ class AtariStage(HostStage):
         return action, np.array(seen), np.array(reward), after, np.array(terminated), np.array(truncated)
 
     def frames(self, act: Act, *, key: PRNGKeyArray) -> list[UInt8[np.ndarray, "rows columns 3"]]:
-        """Play the first game and return what the agent sees last in every step, twice as large."""
+        """Play the first game and return what the agent sees last in every step, four times as large."""
         seen = self._reset(int(jax.random.randint(key, (), 0, 2**31 - 1 - self.games)))
         frames, over = [], False
         while not over:
-            frames.append(np.repeat(np.kron(seen[0, -1], np.ones((2, 2), np.uint8))[..., None], 3, axis=2))
+            frames.append(np.repeat(np.kron(seen[0, -1], np.ones((4, 4), np.uint8))[..., None], 3, axis=2))
             action = np.asarray(choose(act, jnp.asarray(seen), jax.random.fold_in(key, len(frames))))
             _, seen, _, _, terminated, truncated = self._step(action)
             over = bool(terminated[0] or truncated[0])
