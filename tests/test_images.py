@@ -108,6 +108,23 @@ def test_what_no_classifier_can_be_made_of_is_refused(data, change, words):
         fit_classifier(data, LearnSettings(episodes=1, check_every=1), **change)
 
 
+def test_pictures_of_another_form_are_refused_and_none_is_no_mistake(data):
+    fitted = fit_classifier(data, LearnSettings(episodes=1, batch_size=64, check_every=1), network="mlp")
+    x = data.x_test[:3]
+    for wrong, words in (
+        (255 * x, r"pixels must be numbers in \[0, 1\], not from 0 to 255; divide bytes by 255"),
+        (x - 0.5, "not from -0.5 to 0.5"),
+        (np.where(x > 0.5, np.nan, x), "not from nan to nan"),
+        (x[:, :100], "must be 12 by 12 pixels, as in learning, not 10 by 10"),
+    ):
+        with pytest.raises(UserError, match=words):
+            fitted.predict(wrong)
+    with pytest.raises(UserError, match="divide bytes by 255"):
+        fit_classifier(data._replace(x_train=255 * data.x_train), LearnSettings(episodes=1), network="mlp")
+    assert fitted.predict(x[:0]).shape == (0, data.t_train.shape[1])
+    np.testing.assert_allclose(fitted.predict(x), fitted.predict(data.x_test)[:3], rtol=1e-5)
+
+
 def digit(path, *, light, size=90, at=(8, 30)):
     """Draw a one, large and out of the middle."""
     ground, ink = (255, 0) if light else (0, 255)

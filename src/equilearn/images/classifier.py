@@ -115,15 +115,36 @@ class FittedClassifier:
     network: Any
     moments: Moments
     run: Run
+    side: int
+    """Rows, and columns, of its pictures."""
 
     def predict(self, x: Float[np.ndarray, "n pixels"]) -> Float[np.ndarray, "n K"]:
-        """Return the probabilities of the classes of square pictures, pixels in [0, 1]."""
-        said = eqx.filter_jit(said_of)(self.network, self.moments, jnp.asarray(as_bytes(x)))
+        """Return the probabilities of the classes of square pictures, pixels in [0, 1].
+
+        Raises:
+            UserError: the pictures are not of the form of those that it learnt from.
+        """
+        pictures = as_bytes(x)
+        if pictures.shape[1] != self.side:
+            own = pictures.shape[1]
+            raise UserError(f"images: must be {self.side} by {self.side} pixels, as in learning, not {own} by {own}.")
+        said = eqx.filter_jit(said_of)(self.network, self.moments, jnp.asarray(pictures))
         return np.asarray(jax.nn.softmax(said), float)
 
 
 def as_bytes(x: Float[np.ndarray, "n pixels"]) -> UInt8[np.ndarray, "n side side"]:
-    """Return square pictures of pixels in [0, 1] as they are kept: a byte a pixel."""
+    """Return square pictures of pixels in [0, 1] as they are kept: a byte a pixel.
+
+    Raises:
+        UserError: they are no such pictures.
+    """
+    x = np.asarray(x)
+    if x.ndim != 2:
+        raise UserError(f"images: must be rows of pixels, one for each picture, not of shape {x.shape}.")
+    if not np.all((x >= 0) & (x <= 1)):
+        raise UserError(
+            f"images: pixels must be numbers in [0, 1], not from {x.min():g} to {x.max():g}; divide bytes by 255."
+        )
     side = round(x.shape[1] ** 0.5)
     if side * side != x.shape[1]:
         raise UserError(f"images: {x.shape[1]} pixels make no square picture.")
@@ -178,4 +199,4 @@ def fit_classifier(
         title=network,
         **folders,
     ).sound(network)
-    return FittedClassifier(run.state.networks, run.state.world, run)
+    return FittedClassifier(run.state.networks, run.state.world, run, x.shape[1])
