@@ -20,7 +20,7 @@ from equilearn.economies.irbc import IRBC, IrreversibleIRBC
 from equilearn.economies.olg import OLG
 from equilearn.equilibrium.model import PolicyFunction, equation_errors
 from equilearn.equilibrium.solve import check_solvable
-from equilearn.equilibrium.uncertain import _numbers
+from equilearn.equilibrium.varying import real_numbers
 from equilearn.networks import MLP, Scaling
 
 ECONOMIES = [
@@ -53,8 +53,8 @@ def changed(model, name, value):
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ECONOMIES, ids=lambda model: model.name)
 def test_every_number_of_every_economy_works_as_a_state_or_is_refused(model):
-    assert _numbers(model)
-    for name in _numbers(model):
+    assert real_numbers(model)
+    for name in real_numbers(model):
         value = functools.reduce(getattr, name.split("."), model) or 3.0
         low, high = sorted((0.97 * value, 0.98 * value))
         uncertain = eq.Uncertain(model, ((name, low, high),))

@@ -55,7 +55,7 @@ def certify(policy: PolicyFunction, periods: int, burn_in: int, restart: float, 
         key: random key.
     """
     model = policy.model
-    start, shares, whole = _starts(model, jax.random.fold_in(key, 1)), (), not starts_again(model) or restart > 0
+    start, shares, whole = _starts(policy, jax.random.fold_in(key, 1)), (), not starts_again(model) or restart > 0
     if model.shock.chains:
         shocks, chain = np.asarray(model.shock.index(start.shock)), model.shock.chain
         whole = whole and chain is not None and forgets(chain, shocks)
@@ -92,8 +92,8 @@ def _in_words(periods: int, burn_in: int, paths: int, restart: float) -> str:
 
 
 @compiled_once
-def _starts(model: Model, key: PRNGKeyArray) -> Any:
-    return initial_states(model, PATHS, key=key)
+def _starts(policy: PolicyFunction, key: PRNGKeyArray) -> Any:
+    return initial_states(policy.model, PATHS, key=key)
 
 
 @compiled_once

@@ -45,6 +45,7 @@ def solve_many(
     seeds: Sequence[int] = (0,),
     settings: SolveSettings | None = None,
     start: Solution | None = None,
+    varying: Sequence[str] = (),
     executor: Any = None,
     live: bool = True,
 ) -> pd.DataFrame:
@@ -59,6 +60,7 @@ def solve_many(
         seeds: of each model.
         settings: of all; by default what each model recommends.
         start: a solution that all start from, as in `solve`.
+        varying: parameters in which the models differ, by name, that one compiled program is to serve, as in `solve`.
         executor: with `submit(function, *arguments)` and results with `result()`: `ProcessPoolExecutor(mp_context=
             multiprocessing.get_context("spawn"))`, a Dask client, a submitit executor. Models must be classes of a file
             that its workers can import. None solves one after the other, here.
@@ -82,7 +84,9 @@ def solve_many(
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise refuse(place, error) from None
-    calls = {name: (model, seed, settings, start, str(place / name)) for name, (model, seed) in runs.items()}
+    calls = {
+        name: (model, seed, settings, start, tuple(varying), str(place / name)) for name, (model, seed) in runs.items()
+    }
     if executor is None:
         found = {name: solve_one(*call, live) for name, call in calls.items()}
     else:
@@ -97,12 +101,18 @@ def solve_many(
 
 
 def solve_one(
-    model: Model, seed: int, settings: SolveSettings | None, start: Solution | None, folder: str, live: bool
+    model: Model,
+    seed: int,
+    settings: SolveSettings | None,
+    start: Solution | None,
+    varying: tuple[str, ...],
+    folder: str,
+    live: bool,
 ) -> dict[str, Any]:
     """Solve a model in a folder, or read what was found there; return its row. It never raises."""
     try:
         with writing(Path(folder)):
-            return _solved(model, seed, settings, start, Path(folder), live)
+            return _solved(model, seed, settings, start, varying, Path(folder), live)
     except UserError as error:
         return {"outcome": "failed", "message": str(error)}
     except Exception as error:
@@ -110,7 +120,13 @@ def solve_one(
 
 
 def _solved(
-    model: Model, seed: int, settings: SolveSettings | None, start: Solution | None, folder: Path, live: bool
+    model: Model,
+    seed: int,
+    settings: SolveSettings | None,
+    start: Solution | None,
+    varying: tuple[str, ...],
+    folder: Path,
+    live: bool,
 ) -> dict[str, Any]:
     if settings is None:
         settings = model.settings() if start is None else warm_settings(model.settings(), start)
@@ -121,6 +137,7 @@ def _solved(
         "settings": encode(settings),
         "seed": seed,
         "start": None if start is None else digest(start.policy_function),
+        "varying": sorted(varying) or None,
     }
     own = json.loads(json.dumps(own))
     if (folder / ROW).exists():
@@ -132,7 +149,9 @@ def _solved(
         if found := difference(there, own):
             raise UserError(f"{folder}: holds another run: {found}; choose another folder.")
         return row
-    solution = solve(model, seed=seed, settings=settings, start=start, folder=folder, resume=True, live=live)
+    solution = solve(
+        model, seed=seed, settings=settings, start=start, varying=varying, folder=folder, resume=True, live=live
+    )
     solution.save(folder / "solution.npz")
     row = _row(solution)
     write_atomically(folder / ROW, (json.dumps({"run": own, "row": row}, indent=2) + "\n").encode())

@@ -38,6 +38,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from equilearn.equilibrium.sets import FeasibleSet
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.shocks import Deterministic, Shock, shock_of
+from equilearn.equilibrium.varying import forged
 from equilearn.errors import UserError, first_line
 from equilearn.learn import Target
 from equilearn.networks import MLP, Scaling
@@ -238,7 +239,15 @@ class PolicyFunction(eqx.Module):
 
     network: MLP
     scaling: Scaling
-    model: Model = eqx.field(static=True)
+    template: Model = eqx.field(static=True)
+    """The model; where some of its numbers are arguments of the programs, all but these."""
+    numbers: dict[str, Any] = eqx.field(default_factory=dict)
+    """These, by name."""
+
+    @property
+    def model(self) -> Any:
+        """The model, which is traced where its numbers are."""
+        return forged(self.template, self.numbers) if self.numbers else self.template
 
     def __call__(self, state: Any, move: Float[Array, " raw"] | None = None) -> Any:
         """Return the policies in one state, or those of raw numbers moved away from the network's."""

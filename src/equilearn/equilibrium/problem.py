@@ -26,6 +26,7 @@ from equilearn.equilibrium.balancing import ReLoBRaLo, Weights, fixed
 from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, equation_weights, estimated_errors
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.simulation import initial_states, simulate_paths
+from equilearn.equilibrium.varying import forged
 from equilearn.learn import Problem
 from equilearn.networks import MLP, Scaling
 
@@ -56,10 +57,21 @@ class Economies(eqx.Module):
 class EquilibriumProblem(Problem):
     """Find the policy that makes a model's equilibrium conditions hold."""
 
-    model: Model = eqx.field(static=True)
+    template: Model = eqx.field(static=True)
     settings: SolveSettings = eqx.field(static=True)
     equations: tuple[str, ...] = eqx.field(static=True)
     balancing: ReLoBRaLo | None = eqx.field(static=True, default=None)
+    numbers: dict[str, Any] = eqx.field(default_factory=dict)
+    """Of the template's parameters those that are arguments of the program, by name."""
+
+    def policy(self, network: MLP, scaling: Scaling) -> PolicyFunction:
+        """Return the policy function that a network stands for."""
+        return PolicyFunction(network, scaling, self.template, self.numbers)
+
+    @property
+    def model(self) -> Any:
+        """The model, which is traced where its numbers are."""
+        return forged(self.template, self.numbers) if self.numbers else self.template
 
     def world(
         self, network: MLP, weights: dict[str, float], learnt: Scaling | None = None, *, key: PRNGKeyArray
@@ -76,7 +88,7 @@ class EquilibriumProblem(Problem):
         states = initial_states(self.model, self.settings.paths, key=start_key)
         fixed_weights = fixed(jnp.asarray([weights.get(name, 1.0) for name in self.equations], jnp.float32))
         if learnt is not None:
-            policy = PolicyFunction(network, learnt, self.model)
+            policy = self.policy(network, learnt)
             states, path = simulate_paths(policy, states, WARM, key=path_key, restart=self.settings.restart)
             now = Scaling.of(jax.vmap(self.model.features)(flatten_path(path)))
             fits = jnp.all(jnp.abs(now.mean - learnt.mean) < learnt.spread) & jnp.all(now.spread < 2 * learnt.spread)
@@ -86,7 +98,7 @@ class EquilibriumProblem(Problem):
         features = jax.vmap(self.model.features)(states)
         first = Scaling.of(features)
         wide = Scaling(first.mean, jnp.hypot(first.deviation, 0.3 * first.mean))
-        policy = PolicyFunction(network, wide, self.model)
+        policy = self.policy(network, wide)
         _, path = simulate_paths(policy, states, 20, key=path_key)
         return Economies(
             states=states,
@@ -97,7 +109,7 @@ class EquilibriumProblem(Problem):
 
     def generate(self, networks: MLP, world: Economies, *, key: PRNGKeyArray) -> tuple[Any, Economies]:
         """Simulate T periods on P paths; return the T * P states and the economies at the end."""
-        policy = PolicyFunction(networks, world.scaling, self.model)
+        policy = self.policy(networks, world.scaling)
         explored = jnp.arange(self.settings.paths) >= self._faithful
         states, path = simulate_paths(
             policy,
@@ -118,7 +130,7 @@ class EquilibriumProblem(Problem):
         self, networks: MLP, world: Economies, batch: Any, *, key: PRNGKeyArray
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """Return the weighted sum of the equations' losses, and the mean squared error of each equation."""
-        policy = PolicyFunction(networks, world.scaling, self.model)
+        policy = self.policy(networks, world.scaling)
         squared = {name: self._squared(logs) for name, logs in self._logs(policy, batch, key).items()}
         weights = jax.lax.stop_gradient(jax.vmap(lambda state: equation_weights(policy, state))(batch))
         counts = {name: ALIKE + (1 - ALIKE) * weights.get(name, 1.0) for name in self.equations}
@@ -155,7 +167,7 @@ class EquilibriumProblem(Problem):
 
     def check(self, networks: MLP, world: Economies, *, key: PRNGKeyArray) -> dict[str, Float[Array, ...]]:
         """Return the absolute errors on fresh periods of the paths that follow the model's own shocks."""
-        policy = PolicyFunction(networks, world.scaling, self.model)
+        policy = self.policy(networks, world.scaling)
         states = jax.tree.map(lambda leaf: leaf[: self._faithful], world.states)
         _, path = simulate_paths(policy, states, self.settings.check_periods, key=key, restart=self.settings.restart)
         return jax.tree.map(jnp.abs, errors_on(policy, flatten_path(path)))

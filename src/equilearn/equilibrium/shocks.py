@@ -15,7 +15,6 @@ A shock of one's own needs the four methods that are abstract here.
 from __future__ import annotations
 
 import abc
-import copy
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
@@ -28,6 +27,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from equilearn.equilibrium.sampling import drawn_from
+from equilearn.equilibrium.varying import bare
 from equilearn.errors import UserError
 
 Matrix = tuple[tuple[float, ...], ...]
@@ -145,7 +145,7 @@ class Shock(abc.ABC):
 
     def forged(self, name: str, value: Any) -> Shock:
         """Return the process with a parameter that may be traced, and that nobody checks."""
-        changed = copy.copy(self)
+        changed = bare(self)
         object.__setattr__(changed, name, value)
         return changed
 

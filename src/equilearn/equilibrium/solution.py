@@ -312,7 +312,8 @@ class Solution(Shown):
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise refuse(target.parent, error) from None
-        save_tree(target, self.policy_function, self.header())
+        own = self.policy_function
+        save_tree(target, PolicyFunction(own.network, own.scaling, self.model), self.header())
         return target
 
 
@@ -329,21 +330,15 @@ def fresh_policy(model: Model, settings: SolveSettings, *, key: PRNGKeyArray) ->
     state = jax.eval_shape(model.initial, key)
     features = jax.eval_shape(model.features, state).shape[0]
     outputs = sum(one.outputs for one in jax.eval_shape(model.policies, state).values())
-    return _build(model, settings, features, outputs, key)
+    shape = (features, outputs, settings.width, settings.depth, settings.steepness, model.shock.states)
+    return PolicyFunction(_network(*shape, key), Scaling(jnp.zeros(features), jnp.ones(features)), model)
 
 
 @eqx.filter_jit
-def _build(model: Model, settings: SolveSettings, features: int, outputs: int, key: PRNGKeyArray) -> PolicyFunction:
-    network = MLP(
-        features,
-        outputs,
-        width=settings.width,
-        depth=settings.depth,
-        activation=Swish(settings.steepness),
-        heads=model.shock.states,
-        key=key,
-    )
-    return PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
+def _network(
+    features: int, outputs: int, width: int, depth: int, steepness: float, heads: int, key: PRNGKeyArray
+) -> MLP:
+    return MLP(features, outputs, width=width, depth=depth, activation=Swish(steepness), heads=heads, key=key)
 
 
 @eqx.filter_jit

@@ -18,14 +18,15 @@ from equilearn.equilibrium.balancing import ReLoBRaLo
 from equilearn.equilibrium.checks import check_model
 from equilearn.equilibrium.encoding import class_name, encode, storable
 from equilearn.equilibrium.fingerprint import equations_of
-from equilearn.equilibrium.model import Model, PolicyFunction
+from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, equation_weights
 from equilearn.equilibrium.problem import Economies, EquilibriumProblem
 from equilearn.equilibrium.seeds import seeds_of, solve_all
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.solution import Solution, fresh_policy
 from equilearn.equilibrium.start import started, warm_settings
 from equilearn.equilibrium.uncertain import Uncertain
-from equilearn.errors import UserError
+from equilearn.equilibrium.varying import opened
+from equilearn.errors import UserError, first_line
 from equilearn.learn import key_of, learn
 from equilearn.learn.devices import memory
 from equilearn.learn.identity import digest
@@ -44,6 +45,7 @@ def solve(
     weights: Mapping[str, float] | None = None,
     balancing: ReLoBRaLo | None = None,
     start: Solution | None = None,
+    varying: Sequence[str] = (),
     folder: str | Path | None = None,
     resume: bool | Mapping[str, Any] = False,
     live: bool = True,
@@ -62,6 +64,9 @@ def solve(
         balancing: adapt the weights while learning.
         start: a solution to start from, of the same model or of one with the same states and policies and other
             parameters; the network has its size. Without `settings`, the budget is a quarter of what is recommended.
+        varying: real numbers of the model, by name ("discount", "shock.persistence"), that a calibration loop changes:
+            arguments of the compiled programs instead of constants, so that one compilation serves all their values.
+            Last digits differ from those of constants.
         folder: where checkpoints, metrics and TensorBoard events go; None keeps nothing.
         resume: go on from the folder's last checkpoint, which must be of the same model, settings and seed; a mapping
             names settings that differ on purpose, with the values they had: {"learning_rate": [3e-3]}.
@@ -73,7 +78,7 @@ def solve(
     if seeds is not None:
         one = functools.partial(
             solve, model, settings=settings, optimizer=optimizer, weights=weights, balancing=balancing, start=start,
-            resume=resume, live=live,
+            varying=varying, resume=resume, live=live,
         )  # fmt: skip
         several = solve_all(one, seeds_of(seeds, seed), None if folder is None else Path(folder))
         return replace(several.solutions[several.best], seeds=several)
@@ -87,7 +92,8 @@ def solve(
     fresh = fresh_policy(model, settings, key=network_key)
     learnt = fresh if start is None else started(model, settings, fresh, start)
     network = learnt.network
-    problem = EquilibriumProblem(model, settings, equations, balancing)
+    template, numbers = _opened(model, varying, learnt)
+    problem = EquilibriumProblem(template, settings, equations, balancing, numbers)
     identity = {
         "model": class_name(type(model)),
         "parameters": stored,
@@ -97,6 +103,7 @@ def solve(
         "balancing": encode(balancing),
         **({} if optimizer else {"optimizer": "SOAP"}),
         **({} if start is None else {"start": digest(learnt)}),
+        "varying": sorted(numbers) or None,
     }
     run = learn(
         problem,
@@ -120,7 +127,7 @@ def solve(
     return Solution(
         model=model,
         settings=settings,
-        policy_function=PolicyFunction(run.state.networks, run.state.world.scaling, model),
+        policy_function=problem.policy(run.state.networks, run.state.world.scaling),
         seed=seed,
         outcome=run.outcome,
         message=run.message,
@@ -147,6 +154,39 @@ def check_solvable(model: Model, settings: SolveSettings | None, seed: int) -> t
     key_of(seed)
     _check_memory(model, settings)
     return equations, stored
+
+
+def _opened(model: Model, varying: Any, policy: PolicyFunction) -> tuple[Model, dict[str, Any]]:
+    """Return the model's template and the numbers that vary.
+
+    Raises:
+        UserError: there is no such number, or the model's methods need it as a plain one.
+    """
+    if isinstance(varying, str) or not isinstance(varying, Sequence):
+        raise UserError(f'varying: must be names of parameters, like ("discount",), not {varying!r}.')
+    if varying and isinstance(model, Uncertain):
+        raise UserError("varying: a model with uncertain parameters is one compilation for all their values already.")
+    template, numbers = opened(model, varying)
+
+    def everything(numbers: dict[str, Any], key: PRNGKeyArray) -> Any:
+        own = PolicyFunction(policy.network, policy.scaling, template, numbers)
+        state = own.model.initial(key)
+        decision = own(state)
+        return (
+            equation_errors(own, state),
+            equation_weights(own, state),
+            own.model.definitions(state, decision),
+            own.model.safeguards(state, decision),
+        )
+
+    try:
+        jax.eval_shape(everything, numbers, jax.random.key(0))
+    except (TypeError, AttributeError, jax.errors.JAXTypeError) as error:
+        raise UserError(
+            f"varying: {', '.join(numbers)} cannot vary within one program: {model.name}'s methods need a plain "
+            f"number, or what was computed when the model was made ({first_line(error)})."
+        ) from error
+    return template, numbers
 
 
 def _check_memory(model: Model, settings: SolveSettings) -> None:

@@ -10,7 +10,6 @@ how a policy depends on what is not known is one evaluation away (Scheidegger an
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from equilearn.equilibrium.model import Expect, Model, PolicyFunction, asks_for_
 from equilearn.equilibrium.sets import FeasibleSet
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.shocks import Shock, shock_of
+from equilearn.equilibrium.varying import forged, real_numbers
 from equilearn.errors import UserError
 from equilearn.learn import Target
 from equilearn.networks import MLP, Scaling
@@ -50,15 +50,6 @@ def _range(name: Any, bounds: Any) -> Range:
     return name, low, high
 
 
-def _numbers(model: Model) -> list[str]:
-    """Return the names of a model's real numbers, and of those of its shock, which are called shock.NAME."""
-    fields = dataclasses.fields(model)  # pyright: ignore[reportArgumentType]
-    names = [f.name for f in fields if isinstance(getattr(model, f.name), float)]
-    if any(f.name == "shock" for f in fields):
-        names += [f"shock.{name}" for name in model.shock.real_parameters()]
-    return names
-
-
 def _with(model: Model, name: str, value: float) -> Model:
     """Return the model with another value of a parameter, which it checks."""
     if name.startswith("shock."):
@@ -66,15 +57,6 @@ def _with(model: Model, name: str, value: float) -> Model:
     else:
         changed = {name: value}
     return dataclasses.replace(model, **changed)  # pyright: ignore[reportArgumentType]
-
-
-def _forged(model: Any, name: str, value: Any) -> Any:
-    """Return the model with a parameter that may be traced, and that nobody checks."""
-    changed = copy.copy(model)
-    if name.startswith("shock."):
-        name, value = "shock", model.shock.forged(name.removeprefix("shock."), value)
-    object.__setattr__(changed, name, value)
-    return changed
 
 
 def _equations(model: Uncertain, state: Any) -> Float[np.ndarray, " numbers"]:
@@ -123,7 +105,7 @@ class Uncertain(Model):
         if not isinstance(model, Model):
             raise UserError(f"Uncertain: the first argument is a model, not a {type(model).__name__}.")
         ranges = tuple(_range(*one) for one in (*((r[0], r[1:]) for r in ranges), *named.items()))
-        known = _numbers(model)
+        known = real_numbers(model)
         for name, low, high in ranges:
             if name not in known:
                 raise UserError(
@@ -165,10 +147,7 @@ class Uncertain(Model):
 
     def at(self, parameters: Any) -> Any:
         """Return the model with the uncertain parameters at given values, which may be traced."""
-        model = self.model
-        for index, name in enumerate(self.names):
-            model = _forged(model, name, parameters[index])
-        return model
+        return forged(self.model, {name: parameters[index] for index, name in enumerate(self.names)})
 
     def process(self, state: Any, policy: Any) -> Shock:
         """Return the model's shock at the state's parameters."""
