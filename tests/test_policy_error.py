@@ -210,6 +210,17 @@ def test_brock_mirman_and_an_equation_too_many():
     np.testing.assert_allclose(other.accuracy().policy.errors["savings_rate"], found.errors["savings_rate"], atol=1e-9)
 
 
+@pytest.mark.slow
+def test_one_network_for_a_range_of_a_parameter_is_judged_at_each_value():
+    model = eq.Uncertain(BrockMirman(), discount=(0.9, 0.98))
+    accuracy = eq.solve(model, settings=replace(model.settings(), episodes=60)).accuracy()
+    found, states = accuracy.policy, looked_at(accuracy)
+    discount = states.parameters[:, 0]
+    assert discount.min() < 0.92 and discount.max() > 0.96
+    true = BrockMirman().capital_share * discount - found.policies["savings_rate"]
+    agree(found.errors["savings_rate"], true, within=0.05, correlation=0.99)
+
+
 def replace_model(policy, model):
     return type(policy)(policy.network, policy.scaling, model)
 
