@@ -21,6 +21,7 @@ PARTS = {
     "minutes": "How far five minutes go",
     "search": "What was tried",
     "finish": "The last digits",
+    "newton": "Newton's steps",
     "recipes": "Steps per second on recipes with identical work",
     "generations": "Cost as the number of generations grows",
     "countries": "The international business cycle",

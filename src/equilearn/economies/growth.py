@@ -90,5 +90,5 @@ class Growth(Model):
         }
 
     def settings(self) -> SolveSettings:
-        """Return settings found by measurement: capital moves slowly, so rare states must be learnt well."""
-        return SolveSettings(episodes=1_000, exploration=0.5)
+        """Return settings found by measurement: a short learning, and Newton's steps from there."""
+        return SolveSettings(episodes=300, exploration=0.5, newton=2)

@@ -38,7 +38,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from equilearn.equilibrium.sets import FeasibleSet
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.shocks import Deterministic, Shock, shock_of
-from equilearn.equilibrium.varying import forged
+from equilearn.equilibrium.varying import closed
 from equilearn.errors import UserError, first_line
 from equilearn.learn import Target
 from equilearn.networks import MLP, Scaling
@@ -247,7 +247,7 @@ class PolicyFunction(eqx.Module):
     @property
     def model(self) -> Any:
         """The model, which is traced where its numbers are."""
-        return forged(self.template, self.numbers) if self.numbers else self.template
+        return closed(self.template, self.numbers)
 
     def __call__(self, state: Any, move: Float[Array, " raw"] | None = None) -> Any:
         """Return the policies in one state, or those of raw numbers moved away from the network's."""

@@ -118,13 +118,39 @@ def along_paths(
     def from_state(arguments: tuple[Any, Float[Array, "T G P"]]) -> Paths:
         state, own = arguments
         along = functools.partial(_one_path, policy, jnp.asarray(kept), state, starting, vectors)
-        results, first = jax.vmap(along, in_axes=1)(own.reshape(periods, -1))
+        (results, first), _ = jax.vmap(along, in_axes=1)(own.reshape(periods, -1))
         moves = results[:, 0].reshape(groups, paths, -1)
         products = results[:, 1:].reshape(-1, len(ends), *vectors.shape)
         error, slope = jax.tree.map(lambda leaf: leaf[0], first)
         return Paths(error, slope, jnp.mean(moves, axis=1), jnp.mean(products, axis=0))
 
     return in_batches(from_state, (states, draws), BATCH)
+
+
+@compiled_once
+def corrections(
+    policy: PolicyFunction, states: Any, kept: tuple[int, ...], draws: Float[Array, "S T"], keep: int
+) -> tuple[Any, Float[Array, "samples m"], Float[Array, "samples m"]]:
+    """Return the states of the first periods of S paths, the raw numbers there, and e, as each path alone tells it.
+
+    Args:
+        policy: the policy function, in double precision.
+        states: where the paths start, leading axis S.
+        kept: which components of the errors count.
+        draws: of the shocks, uniform on [0, 1).
+        keep: periods of each path that are returned.
+    """
+    size = jax.eval_shape(policy.raw, jax.tree.map(lambda leaf: leaf[0], states)).shape[0]
+    none, never = jnp.zeros((0, size)), jnp.zeros((draws.shape[1], 0), bool)
+
+    def from_state(arguments: tuple[Any, Float[Array, " T"]]) -> Any:
+        state, own = arguments
+        seen, moves = _one_path(policy, jnp.asarray(kept), state, never, none, own)[1]
+        seen, moves = jax.tree.map(lambda leaf: leaf[:keep], (seen, moves))
+        return seen, jax.vmap(policy.raw)(seen), moves
+
+    found = in_batches(from_state, (states, draws), 8 * BATCH)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found)
 
 
 def _one_path(
@@ -134,8 +160,9 @@ def _one_path(
     starting: Bool[Array, "T ends"],
     vectors: Float[Array, "V m"],
     draws: Float[Array, " T"],
-) -> tuple[Float[Array, "1+ends*V m"], tuple[Float[Array, " n"], Float[Array, "n m"]]]:
-    """Return e and the products with every vector, on one path; and the equations and A where it starts."""
+) -> tuple[tuple[Float[Array, "1+ends*V m"], tuple[Float[Array, " n"], Float[Array, "n m"]]], tuple[Any, Array]]:
+    """Return e and the products with every vector, on one path, the equations and A where it starts; and its states
+    and e in each of them."""
     model, zero = policy.model, jnp.zeros(vectors.shape[-1])
 
     def forward(state: Any, draw: Array) -> tuple[Any, tuple[Any, Array]]:
@@ -146,24 +173,26 @@ def _one_path(
         following = model.transition(state, decision, jax.tree.map(lambda leaf: leaf[node], values))
         return jax.tree.map(lambda new, old: new.astype(old.dtype), following, state), (state, node)
 
-    def backward(carry: tuple[Array, Any], period: tuple[Any, Array, Array]) -> tuple[tuple[Array, Any], None]:
+    def backward(carry: tuple[Array, Any], period: tuple[Any, Array, Array]) -> tuple[tuple[Array, Any], Array]:
         state, node, begins = period
         later = carry[0]
         weights = model.process(state, policy(state)).nodes(shock_of(state))[1]
         chance = weights[node] / jnp.sum(weights)
-        ours = jnp.where(begins[:, None, None], vectors, later[1:].reshape(-1, *vectors.shape))
+        ours = jnp.where(begins[:, None, None], vectors, later[1:].reshape(begins.size, *vectors.shape))
         later = jnp.concatenate([later[:1], ours.reshape(-1, zero.size)])
         still = jnp.zeros((weights.size, zero.size))
         error, push = jax.linearize(lambda now, then: errors_at(policy, state, now, then)[kept], zero, still)
         slope = jax.vmap(lambda move: push(move, still), out_axes=1)(jnp.eye(zero.size))
         chosen = jnp.arange(weights.size)[:, None] == node
         right = jax.vmap(lambda vector: push(zero, chosen * vector))(later) / chance
-        return (-least_squares(slope, right.at[0].add(error)), (error, slope)), None
+        later = -least_squares(slope, right.at[0].add(error))
+        return (later, (error, slope)), later[0]
 
     _, (states, nodes) = jax.lax.scan(forward, state, draws)
     last = jnp.zeros((1 + starting.shape[1] * len(vectors), zero.size))
     first = (jnp.zeros(kept.size), jnp.zeros((kept.size, zero.size)))
-    return jax.lax.scan(backward, (last, first), (states, nodes, starting), reverse=True)[0]
+    results, moves = jax.lax.scan(backward, (last, first), (states, nodes, starting), reverse=True)
+    return results, (states, moves)
 
 
 def least_squares(slope: Float[Array, "n m"], right: Float[Array, "V n"]) -> Float[Array, "V m"]:

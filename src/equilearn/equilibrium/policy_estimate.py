@@ -93,14 +93,10 @@ def _estimated(
     with jax.enable_x64(True):
         first = double(jax.tree.map(lambda leaf: leaf[0], states))
         policy, states = double(policy), double(states)
-        if np.min(_chances(policy, first)) < 0:
-            reason = "the quadrature rule of the shock has negative weights, which are no probabilities; take another"
+        if reason := why_not(policy, first):
             return replace(nothing, trouble=(f"{CANNOT}: {reason}.",))
-        if _looks_elsewhere(policy, first):
-            reason = "the equations ask for tomorrow's policy in other states, or for its derivatives: errors there"
-            return replace(nothing, trouble=(f"{CANNOT}: {reason} are not followed.",))
         raw = jax.eval_shape(policy.raw, first).shape[0]
-        kept, names = _kept(errors, raw)
+        kept, names = kept_components(errors, raw)
         vectors = generator.standard_normal((VECTORS, raw))
         found = along_paths(policy, states, kept, ends, jax.device_put(draws), jax.device_put(vectors))
         found = jax.tree.map(np.asarray, found)
@@ -122,6 +118,18 @@ def _estimated(
         trouble=trouble,
         undetermined=bool(undetermined),
     )
+
+
+def why_not(policy: PolicyFunction, state: Any) -> str:
+    """Return why errors of the policies cannot be followed along paths, in words; empty where they can."""
+    if np.min(_chances(policy, state)) < 0:
+        return "the quadrature rule of the shock has negative weights, which are no probabilities; take another"
+    if _looks_elsewhere(policy, state):
+        return (
+            "the equations ask for tomorrow's policy in other states, or for its derivatives: errors there are not "
+            "followed"
+        )
+    return ""
 
 
 @compiled_once
@@ -223,7 +231,7 @@ def _jackknife(values: Float[np.ndarray, "S G ..."]) -> Float[np.ndarray, "S ...
     return np.sqrt((groups - 1) / groups * np.sum((values - values.mean(axis=1, keepdims=True)) ** 2, axis=1))
 
 
-def _kept(errors: Mapping[str, Float[np.ndarray, "..."]], raw: int) -> tuple[tuple[int, ...], list[str]]:
+def kept_components(errors: Mapping[str, Float[np.ndarray, "..."]], raw: int) -> tuple[tuple[int, ...], list[str]]:
     """Return which components of the errors count, and the name of each: all but those that are exactly zero."""
     names, zero = [], []
     for name, values in sorted(errors.items()):

@@ -26,7 +26,7 @@ from equilearn.equilibrium.balancing import ReLoBRaLo, Weights, fixed
 from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, equation_weights, estimated_errors
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.simulation import initial_states, simulate_paths
-from equilearn.equilibrium.varying import forged
+from equilearn.equilibrium.varying import closed
 from equilearn.learn import Problem
 from equilearn.networks import MLP, Scaling
 
@@ -71,7 +71,7 @@ class EquilibriumProblem(Problem):
     @property
     def model(self) -> Any:
         """The model, which is traced where its numbers are."""
-        return forged(self.template, self.numbers) if self.numbers else self.template
+        return closed(self.template, self.numbers)
 
     def world(
         self, network: MLP, weights: dict[str, float], learnt: Scaling | None = None, *, key: PRNGKeyArray

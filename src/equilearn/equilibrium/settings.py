@@ -10,6 +10,7 @@ from equilearn.learn.settings import MOST_SAMPLES
 from equilearn.parameters import within
 
 MOST_UNITS = 65_536
+MOST_STEPS = 100
 MOST_LAYERS = 1_000
 MOST_WEIGHTS = 1_000_000_000
 
@@ -53,6 +54,8 @@ class SolveSettings(LearnSettings):
     that has learnt nothing yet cannot carry economies to where numbers end."""
     check_periods: int = 8
     """Fresh periods per check on each path that follows the model's own shocks."""
+    newton: int = 0
+    """Steps of Newton's method in function space after the learning: the network is fitted to its own correction."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,6 +74,7 @@ class SolveSettings(LearnSettings):
             raise UserError(f"settings: steepness must be above 0, not {self.steepness}.")
         for name in ("learning_rate", "weight_decay", "tail"):
             within("settings", name, getattr(self, name), 0)
+        within("settings", "newton", self.newton, 0, MOST_STEPS)
         within("settings", "sampled_nodes", self.sampled_nodes, 0, MOST_SAMPLES)
         if self.sampled_nodes % 2:
             raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from equilearn.equilibrium.checks import check_model
 from equilearn.equilibrium.encoding import class_name, encode, storable
 from equilearn.equilibrium.fingerprint import equations_of
 from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, equation_weights
+from equilearn.equilibrium.newton import check_newton, refine
 from equilearn.equilibrium.problem import Economies, EquilibriumProblem
 from equilearn.equilibrium.seeds import seeds_of, solve_all
 from equilearn.equilibrium.settings import SolveSettings
@@ -27,7 +29,7 @@ from equilearn.equilibrium.start import started, warm_settings
 from equilearn.equilibrium.uncertain import Uncertain
 from equilearn.equilibrium.varying import opened
 from equilearn.errors import UserError, first_line
-from equilearn.learn import key_of, learn
+from equilearn.learn import Outcome, key_of, learn
 from equilearn.learn.devices import memory
 from equilearn.learn.identity import digest
 from equilearn.networks import MLP, Scaling
@@ -92,6 +94,8 @@ def solve(
     fresh = fresh_policy(model, settings, key=network_key)
     learnt = fresh if start is None else started(model, settings, fresh, start)
     network = learnt.network
+    if settings.newton:
+        check_newton(fresh, model.initial(jax.random.key(0)))
     template, numbers = _opened(model, varying, learnt)
     problem = EquilibriumProblem(template, settings, equations, balancing, numbers)
     identity = {
@@ -124,14 +128,19 @@ def solve(
         title=model.name,
         live=live,
     )
+    network, world, message, began = run.state.networks, run.state.world, run.message, time.monotonic()
+    if settings.newton and run.outcome is not Outcome.DIVERGED:
+        own_key = jax.random.fold_in(learn_key, settings.newton)
+        network, said = refine(problem, network, world, key=own_key, live=live)
+        message = f"{message} {said}"
     return Solution(
         model=model,
         settings=settings,
-        policy_function=problem.policy(run.state.networks, run.state.world.scaling),
+        policy_function=problem.policy(network, world.scaling),
         seed=seed,
         outcome=run.outcome,
-        message=run.message,
-        seconds=run.seconds,
+        message=message,
+        seconds=run.seconds + time.monotonic() - began,
         episodes=int(run.state.episode),
         gradient_steps=int(run.state.step),
         history=run.history,

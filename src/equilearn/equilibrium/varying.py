@@ -46,6 +46,11 @@ def forged(model: Any, values: Mapping[str, Any]) -> Any:
     return new
 
 
+def closed(template: Any, numbers: Mapping[str, Any]) -> Any:
+    """Return the model of a template and its numbers, which is traced where they are."""
+    return forged(template, numbers) if numbers else template
+
+
 def opened(model: Any, names: Iterable[str]) -> tuple[Any, dict[str, np.ndarray]]:
     """Return the template of all models that differ in these numbers only, and this one's values.
 
