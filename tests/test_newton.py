@@ -53,13 +53,13 @@ def test_a_linear_model_is_solved_by_one_step_and_one_without_a_solution_is_left
 
 @pytest.mark.slow
 def test_a_run_with_steps_is_reproducible_and_resumes_and_says_so(tmp_path, capsys):
-    model, settings = BrockMirman(), replace(QUICK, newton=1)
+    model, settings = BrockMirman(), replace(QUICK, newton=2)
     once = eq.solve(model, settings=settings, folder=tmp_path / "run", live=False)
     exact = model.capital_share * model.discount
     assert np.abs(once.simulate(50, burn_in=0, paths=20).savings_rate.values / exact - 1).mean() < 1e-4
     assert same(once, eq.solve(model, settings=settings, live=False))
     assert same(once, eq.solve(model, settings=settings, folder=tmp_path / "run", resume=True, live=False))
-    with pytest.raises(eq.UserError, match="newton is 1 there, but 0 here"):
+    with pytest.raises(eq.UserError, match="newton is 2 there, but 0 here"):
         eq.solve(model, settings=QUICK, folder=tmp_path / "run", resume=True, live=False)
     flags = ["--episodes", "40", "--width", "8", "--newton", "2"]
     assert cli.run(["solve", "brock-mirman", *flags, "--out", str(tmp_path / "cli")]) == 0
@@ -68,7 +68,7 @@ def test_a_run_with_steps_is_reproducible_and_resumes_and_says_so(tmp_path, caps
 
 @pytest.mark.slow
 def test_parameters_that_vary_have_steps_too():
-    settings = replace(QUICK, newton=1)
+    settings = replace(QUICK, newton=2)
     for discount in (0.9, 0.95):
         solution = eq.solve(BrockMirman(discount=discount), settings=settings, varying=("discount",), live=False)
         exact = discount * BrockMirman().capital_share

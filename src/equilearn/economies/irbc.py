@@ -244,7 +244,7 @@ class IRBC(Model):
         With many countries they cost more than the learning.
         """
         few = self.countries <= FEW
-        return SolveSettings(episodes=1000 if few else 4000, restart=0.002, newton=3 if few else 0)
+        return SolveSettings(episodes=1000 if few else 4000, restart=0.002, newton=4 if few else 0)
 
 
 class IrreversibleIRBC(IRBC):
