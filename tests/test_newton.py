@@ -47,7 +47,7 @@ def test_a_linear_model_is_solved_by_one_step_and_one_without_a_solution_is_left
     assert gaps[2] < gaps[0] / 10
     explosive = Price(a=1.05)
     before, after = (eq.solve(explosive, settings=replace(settings, newton=newton)) for newton in (0, 3))
-    assert "0 steps of Newton's method left 1e+02 % of the corrections; " in after.message
+    assert "Newton's method was no help with the corrections: " in after.message
     assert same(before, after)
 
 
@@ -83,3 +83,15 @@ def test_what_steps_cannot_follow_is_refused_before_the_work():
         eq.solve(negative, settings=replace(QUICK, newton=1))
     with pytest.raises(eq.UserError, match="newton must be at least 0, not -1"):
         replace(QUICK, newton=-1)
+
+
+@pytest.mark.slow
+def test_what_goes_wrong_in_a_step_costs_the_step_only(monkeypatch):
+    def wrong(*arguments):
+        raise TypeError("has no derivative")
+
+    monkeypatch.setattr("equilearn.equilibrium.newton.corrections", wrong)
+    settings = replace(QUICK, episodes=20)
+    plain, tried = (eq.solve(BrockMirman(), settings=replace(settings, newton=newton)) for newton in (0, 1))
+    assert tried.message.endswith("Newton's method failed: TypeError: has no derivative")
+    assert same(plain, tried)

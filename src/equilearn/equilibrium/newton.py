@@ -34,7 +34,7 @@ from equilearn.equilibrium.model import PolicyFunction
 from equilearn.equilibrium.policy_error import corrections, double
 from equilearn.equilibrium.policy_estimate import kept_components, why_not
 from equilearn.equilibrium.problem import EquilibriumProblem, errors_on
-from equilearn.errors import UserError
+from equilearn.errors import UserError, first_line
 from equilearn.learn.live import LiveLine
 from equilearn.networks import MLP, Scaling
 from equilearn.optimizers import soap
@@ -83,7 +83,10 @@ def refine(
         live: show a live line where there is a terminal.
     """
     with LiveLine(problem.template.name, live=live, clock=True) as line:
-        return _refined(problem, network, world, key, line)
+        try:
+            return _refined(problem, network, world, key, line)
+        except Exception as error:  # equations that cannot be differentiated or be in double precision
+            return network, f"Newton's method failed: {type(error).__name__}: {first_line(error)}"
 
 
 def _refined(
@@ -95,18 +98,20 @@ def _refined(
     taken, left, why = 0, 1.0, ""
     for own in keys[1:]:
         if not np.isfinite(samples.scale).all():
-            why = "; the last ones are not finite"
+            why = "they are not finite"
             break
         line.say(f"Newton's method, step {taken + 1} of {problem.settings.newton}")
         draw_key, fit_key = jax.random.split(own)
         better = _fit()(problem, network, world.scaling, samples, fit_key)
         then = _samples(problem, better, world, key=draw_key)
         if not (ratio := _ratio(then, samples)) < 1:
-            why = "; another made them no smaller"
+            why = "a step made them no smaller"
             break
         network, samples, taken, left = better, then, taken + 1, left * ratio
-    plural = "" if taken == 1 else "s"
-    return network, f"{taken} step{plural} of Newton's method left {100 * left:.2g} % of the corrections{why}."
+    if taken == 0:
+        return network, f"Newton's method was no help with the corrections: {why}."
+    done = f"{taken} step{'' if taken == 1 else 's'} of Newton's method left {100 * left:.2g} % of the corrections"
+    return network, f"{done}; then {why}." if why else f"{done}."
 
 
 def _ratio(later: Samples, before: Samples) -> float:

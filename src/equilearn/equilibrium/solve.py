@@ -130,8 +130,7 @@ def solve(
     )
     network, world, message, began = run.state.networks, run.state.world, run.message, time.monotonic()
     if settings.newton and run.outcome is not Outcome.DIVERGED:
-        own_key = jax.random.fold_in(learn_key, settings.newton)
-        network, said = refine(problem, network, world, key=own_key, live=live)
+        network, said = refine(problem, network, world, key=jax.random.fold_in(network_key, 1), live=live)
         message = f"{message} {said}"
     return Solution(
         model=model,
