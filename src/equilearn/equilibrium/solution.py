@@ -70,7 +70,7 @@ class Solution(Shown):
     outcome: Outcome
     message: str
     seconds: float
-    """Seconds of learning."""
+    """Seconds of learning, Newton's steps included."""
     episodes: int
     gradient_steps: int
     history: list[dict[str, Any]] = field(default_factory=list, repr=False)

@@ -128,10 +128,11 @@ def solve(
         title=model.name,
         live=live,
     )
-    network, world, message, began = run.state.networks, run.state.world, run.message, time.monotonic()
+    network, world, message, seconds = run.state.networks, run.state.world, run.message, run.seconds
     if settings.newton and run.outcome is not Outcome.DIVERGED:
+        began = time.monotonic()
         network, said = refine(problem, network, world, key=jax.random.fold_in(network_key, 1), live=live)
-        message = f"{message} {said}"
+        message, seconds = f"{message} {said}", seconds + time.monotonic() - began
     return Solution(
         model=model,
         settings=settings,
@@ -139,7 +140,7 @@ def solve(
         seed=seed,
         outcome=run.outcome,
         message=message,
-        seconds=run.seconds + time.monotonic() - began,
+        seconds=seconds,
         episodes=int(run.state.episode),
         gradient_steps=int(run.state.step),
         history=run.history,
