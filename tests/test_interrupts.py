@@ -12,6 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from equilearn.economies.brock_mirman import BrockMirman
+from equilearn.equilibrium import SolveSettings, solve
+from equilearn.interrupts import Interrupted
 from equilearn.learn import LearnSettings, Problem, key_of, learn
 from equilearn.learn.driver import LAST
 from equilearn.optimizers import adam
@@ -157,3 +160,16 @@ def test_ctrl_c_in_python_leaves_a_checkpoint_too(tmp_path, monkeypatch):
         assert os.path.getsize(tmp_path / "cut" / LAST) and kept.files
     again = run(tmp_path / "cut", resume=True)
     assert int(again.episode) == 50 and jnp.array_equal(again.networks, whole.networks)
+
+
+def test_a_signal_in_the_last_call_leaves_the_rest_to_a_resume(tmp_path, monkeypatch):
+    model, settings = BrockMirman(), SolveSettings(episodes=20, width=8, depth=1, check_every=20, restart=0.1)
+    whole = solve(model, settings=settings, live=False)
+    with monkeypatch.context() as asked:
+        asked.setattr("equilearn.interrupts.requested", lambda: int(signal.SIGTERM))
+        with pytest.raises(Interrupted) as said:
+            solve(model, settings=settings, folder=tmp_path, live=False)
+    assert said.value.code == 143 and (tmp_path / LAST).exists()
+    again = solve(model, settings=settings, folder=tmp_path, resume=True, live=False)
+    for one, other in zip(again.policy_function.network.weights, whole.policy_function.network.weights, strict=True):
+        np.testing.assert_array_equal(one, other)

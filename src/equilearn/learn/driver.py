@@ -241,10 +241,10 @@ class _Sitting:
             if outcome or self.asked or time.perf_counter() - saved_at > self.settings.checkpoint_seconds:
                 self._save(LAST)
                 saved_at = time.perf_counter()
+            if self.asked:  # by a signal in the last call too: what comes after the learning is left to a resume
+                raise interrupts.Interrupted(self.asked)
             if outcome is not None and message is not None:
                 return outcome, message
-            if self.asked:
-                raise interrupts.Interrupted(self.asked)
 
     def _call(self, call: Call) -> tuple[dict[str, np.ndarray], Errors, LearnState]:
         began = time.perf_counter()
