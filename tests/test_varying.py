@@ -121,6 +121,11 @@ def test_what_cannot_vary_is_refused_before_the_work(name):
         eq.solve(model, settings=QUICK, varying=varying, live=False)
 
 
+def test_what_was_prepared_when_a_model_was_made_cannot_be_uncertain():
+    with pytest.raises(eq.UserError, match="or what was computed when the model was made"):
+        eq.Uncertain(Prepared(), discount=(0.9, 0.95)).check_effects()
+
+
 def test_an_uncertain_model_computes_anew_what_it_kept():
     model = Remembering()
     assert model.kept == model.discount

@@ -28,6 +28,7 @@ from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.solution import Solution
 from equilearn.equilibrium.solve import check_solvable, solve
 from equilearn.equilibrium.start import warm_settings
+from equilearn.equilibrium.varying import names_of
 from equilearn.equilibrium.verdict import judge
 from equilearn.errors import UserError, first_line
 from equilearn.learn.files import refuse, write_atomically, writing
@@ -79,14 +80,13 @@ def solve_many(
         raise UserError(f"settings: must be SolveSettings, not {type(settings).__name__}.")
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise UserError(f"executor: needs a method `submit(function, *arguments)`, which {executor!r} has not.")
+    names = names_of(varying)
     place = Path(folder)
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise refuse(place, error) from None
-    calls = {
-        name: (model, seed, settings, start, tuple(varying), str(place / name)) for name, (model, seed) in runs.items()
-    }
+    calls = {name: (model, seed, settings, start, names, str(place / name)) for name, (model, seed) in runs.items()}
     if executor is None:
         found = {name: solve_one(*call, live) for name, call in calls.items()}
     else:
@@ -137,7 +137,7 @@ def _solved(
         "settings": encode(settings),
         "seed": seed,
         "start": None if start is None else digest(start.policy_function),
-        "varying": sorted(varying) or None,
+        "varying": list(varying) or None,
     }
     own = json.loads(json.dumps(own))
     if (folder / ROW).exists():

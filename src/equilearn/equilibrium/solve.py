@@ -27,7 +27,7 @@ from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.solution import Solution, fresh_policy
 from equilearn.equilibrium.start import started, warm_settings
 from equilearn.equilibrium.uncertain import Uncertain
-from equilearn.equilibrium.varying import opened
+from equilearn.equilibrium.varying import names_of, opened
 from equilearn.errors import UserError, first_line
 from equilearn.learn import Outcome, key_of, learn
 from equilearn.learn.devices import memory
@@ -171,11 +171,12 @@ def _opened(model: Model, varying: Any, policy: PolicyFunction) -> tuple[Model, 
     Raises:
         UserError: there is no such number, or the model's methods need it as a plain one.
     """
-    if isinstance(varying, str) or not isinstance(varying, Sequence):
-        raise UserError(f'varying: must be names of parameters, like ("discount",), not {varying!r}.')
-    if varying and isinstance(model, Uncertain):
+    names = names_of(varying)
+    if not names:
+        return model, {}
+    if isinstance(model, Uncertain):
         raise UserError("varying: a model with uncertain parameters is one compilation for all their values already.")
-    template, numbers = opened(model, varying)
+    template, numbers = opened(model, names)
 
     def everything(numbers: dict[str, Any], key: PRNGKeyArray) -> Any:
         own = PolicyFunction(policy.network, policy.scaling, template, numbers)

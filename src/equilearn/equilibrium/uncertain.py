@@ -169,8 +169,8 @@ class Uncertain(Model):
             except (TypeError, AttributeError, jax.errors.JAXTypeError) as error:
                 reason = (str(error).splitlines() or [""])[0]
                 raise UserError(
-                    f"Uncertain: {name} cannot be a state of {self.name}, whose equations need it as a plain number "
-                    f"({reason})."
+                    f"Uncertain: {name} cannot be a state of {self.name}, whose equations need it as a plain number, "
+                    f"or what was computed when the model was made ({reason})."
                 ) from error
             if np.array_equal(ends[0], ends[1], equal_nan=True):
                 raise UserError(f"Uncertain: {name} changes nothing in the equations of {self.name}; leave it out.")

@@ -7,7 +7,7 @@ that it changes: what all its models share is a template, and their values go in
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -51,6 +51,18 @@ def closed(template: Any, numbers: Mapping[str, Any]) -> Any:
     return forged(template, numbers) if numbers else template
 
 
+def names_of(varying: Any) -> tuple[str, ...]:
+    """Return the names of parameters that vary, each once.
+
+    Raises:
+        UserError: they are no names.
+    """
+    listed = isinstance(varying, Sequence) and not isinstance(varying, str)
+    if not listed or not all(isinstance(name, str) for name in varying):
+        raise UserError(f'varying: must be names of parameters, like ("discount",), not {varying!r}.')
+    return tuple(sorted(set(varying)))
+
+
 def opened(model: Any, names: Iterable[str]) -> tuple[Any, dict[str, np.ndarray]]:
     """Return the template of all models that differ in these numbers only, and this one's values.
 
@@ -58,7 +70,7 @@ def opened(model: Any, names: Iterable[str]) -> tuple[Any, dict[str, np.ndarray]
         UserError: the model has no real number of such a name.
     """
     known, values = real_numbers(model), {}
-    for name in sorted(set(names)):
+    for name in names:
         if name not in known:
             raise UserError(
                 f"varying: {model.name} has no real number {name!r} (sizes, tuples, words and chains cannot vary "
@@ -68,4 +80,4 @@ def opened(model: Any, names: Iterable[str]) -> tuple[Any, dict[str, np.ndarray]
         for part in name.removeprefix("shock.").split("."):
             own = getattr(own, part)
         values[name] = np.asarray(own, np.float64)
-    return (forged(model, dict.fromkeys(values, OPEN)) if values else model), values
+    return closed(model, dict.fromkeys(values, OPEN)), values
