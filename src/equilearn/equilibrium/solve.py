@@ -98,33 +98,26 @@ def solve(
         check_newton(fresh, model.initial(jax.random.key(0)))
     template, numbers = _opened(model, varying, learnt)
     problem = EquilibriumProblem(template, settings, equations, balancing, numbers)
-    identity = {
-        "model": class_name(type(model)),
-        "parameters": stored,
-        "equations": equations_of(model),
-        "seed": seed,
-        "weights": dict(sorted((weights or {}).items())),
-        "balancing": encode(balancing),
-        **({} if optimizer else {"optimizer": "SOAP"}),
-        **({} if start is None else {"start": digest(learnt)}),
-        "varying": sorted(numbers) or None,
-    }
     run = learn(
         problem,
         network,
-        _world(
-            problem,
-            network,
-            tuple(sorted((weights or {}).items())),
-            None if start is None else learnt.scaling,
-            world_key,
-        ),
+        _world(problem, network, _sorted(weights), None if start is None else learnt.scaling, world_key),
         optimizer or soap(settings.learning_rate, weight_decay=settings.weight_decay),
         settings,
         key=learn_key,
         folder=None if folder is None else Path(folder),
         resume=resume,
-        identity=identity,
+        identity={
+            "model": class_name(type(model)),
+            "parameters": stored,
+            "equations": equations_of(model),
+            "seed": seed,
+            "weights": dict(_sorted(weights)),
+            "balancing": encode(balancing),
+            **({} if optimizer else {"optimizer": "SOAP"}),
+            **({} if start is None else {"start": digest(learnt)}),
+            "varying": sorted(numbers) or None,
+        },
         title=model.name,
         live=live,
     )
@@ -211,6 +204,10 @@ def _check_memory(model: Model, settings: SolveSettings) -> None:
             f"settings: {weights:,} weights and {states:,} states an episode need at least {needed / 2**30:,.0f} GiB "
             f"of memory, and there are {there / 2**30:,.0f}; lower width, depth, paths or periods."
         )
+
+
+def _sorted(weights: Mapping[str, float] | None) -> tuple[tuple[str, float], ...]:
+    return tuple(sorted((weights or {}).items()))
 
 
 @compiled_once
