@@ -21,7 +21,8 @@ HEAD = """# Gallery
 
 Every economy of the package, each one file of equations. Made by `python -m benchmarks gallery`: `equilearn solve
 NAME` with default settings, seed 0. Seconds in all: start-up, compilation (nothing cached), learning, certificate,
-figures; where other work runs beside, they are up to twice those of a quiet machine. Euler errors are on a fresh
+figures; where other work runs beside, they are up to twice those of a quiet machine. Newton's steps, where an economy
+takes them, count as learning. Euler errors are on a fresh
 path (where no equation is named *euler*, those of the worst); policy errors are estimated, of the worst policy
 ([what the figures mean](certificate.md)); the rate is below one where the solution is locally unique, and without
 one solution no policy errors are given. *Far outside*: the share of the fresh states of which `policy` and `follow`

@@ -171,10 +171,7 @@ def report(solution: Any, result: dict[str, Any], folder: Path) -> int:
         rate = solution.settings.learning_rate / 3
         place = own_folder(folder, solution.seed) if has_seeds(folder) else folder
         print(f"To go on from there: equilearn resume {place} --learning-rate {rate:.2g}")
-    print(
-        f"{solution.episodes:,} episodes, {solution.gradient_steps:,} gradient steps, "
-        f"{solution.seconds:.1f} s of learning"
-    )
+    print(solution.effort)
     print(f"Errors on {'; '.join(result['coverage']['where'])}:")
     policies = result["policy_errors"] or {"line": "", "notes": []}
     lines = [table(result["accuracy"]), policies["line"], *policies["notes"], *result["notes"]]

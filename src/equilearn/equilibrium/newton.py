@@ -10,9 +10,10 @@ zero, which a regression averages. So
     the first K periods of each are samples (x, r(x) + e(x)), K S of them;
     fit the network to these by least squares, from where it is.
 
-A step is taken if the corrections along fresh paths are then smaller (root mean square), else the network stays. Near
-the solution the error is squared with every step, until the fit stands in the way. Cf. policy iteration, which is
-Newton's method for dynamic programming (Puterman and Brumelle, 1979).
+A step is taken if the corrections along fresh paths are then smaller (root mean square of each number, geometric mean
+over the numbers), else the network stays; errors of the equations may rise all the same, where a kink or a rare state
+is fitted less well. Near the solution the error is squared with every step, until the fit stands in the way. Cf. policy
+iteration, which is Newton's method for dynamic programming (Puterman and Brumelle, 1979).
 
 Legend: S paths, K periods kept, T periods beyond them, m raw numbers.
 """

@@ -78,6 +78,13 @@ class Solution(Shown):
     seeds: Any = field(default=None, repr=False, compare=False)
     """Where several seeds were asked for, all of them and how far they are apart (`Seeds`); this is the best."""
 
+    @property
+    def effort(self) -> str:
+        """What it took, in words."""
+        also = " and of Newton's steps" if self.settings.newton else ""
+        steps = f"{self.episodes:,} episodes, {self.gradient_steps:,} gradient steps"
+        return f"{steps}, {self.seconds:.1f} s of learning{also}"
+
     @in_own_precision
     def policy(self, state: Any) -> Any:
         """Return the policies in a state, or in many: a leading axis on every field of the state.

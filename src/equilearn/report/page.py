@@ -69,8 +69,7 @@ move the state and the shock, and see policies, prices and the coming periods at
 <img alt="{{ title }}" src="data:image/png;base64,{{ source }}"><figcaption>{{ title }}</figcaption></figure>
 {% endfor %}</div>
 <h2>The run</h2>
-<p>{{ outcome }}: {{ message }} {{ episodes }} episodes, {{ steps }} gradient steps, {{ seconds }} seconds of
-learning, seed {{ seed }}.</p>
+<p>{{ outcome }}: {{ message }} {{ effort }}, seed {{ seed }}.</p>
 <details><summary>Settings and versions</summary><pre>{{ details }}</pre></details>
 </body></html>
 """
@@ -242,9 +241,7 @@ def write_report(
             figures=embedded,
             outcome=result["outcome"],
             message=result["message"],
-            episodes=f"{result['episodes']:,}",
-            steps=f"{result['gradient_steps']:,}",
-            seconds=f"{result['seconds']:.1f}",
+            effort=solution.effort,
             seed=solution.seed,
             details=json.dumps({"settings": result["settings"], "versions": result["versions"]}, indent=2),
         )
