@@ -1,6 +1,7 @@
 """Newton's steps: nearer to known answers, taken only where they help, reproducible, resumable, refused in words."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -75,9 +76,12 @@ def test_parameters_that_vary_have_steps_too():
         assert np.abs(solution.simulate(50, burn_in=0, paths=20).savings_rate.values / exact - 1).mean() < 1e-4
 
 
-def test_what_steps_cannot_follow_is_refused_before_the_work():
+def test_what_steps_cannot_follow_is_refused_before_the_work(tmp_path, capsys):
     with pytest.raises(eq.UserError, match="newton must be 0 for Tempted: the equations ask for tomorrow's policy"):
         eq.solve(Tempted(), settings=replace(QUICK, newton=1))
+    tempted = f"{Path(__file__).parents[1] / 'examples' / 'tempted.py'}:Tempted"
+    assert cli.run(["solve", tempted, "--newton", "1", "--out", str(tmp_path / "refused")]) == 2
+    assert "newton must be 0 for Tempted" in capsys.readouterr().err and not (tmp_path / "refused").exists()
     negative = Price(a=0.8, shock=eq.Gaussian(tuple(map(tuple, np.eye(6))), persistence=0.5, rule=eq.Monomial(5)))
     with pytest.raises(eq.UserError, match=r"newton must be 0 for Price: .* negative weights"):
         eq.solve(negative, settings=replace(QUICK, newton=1))

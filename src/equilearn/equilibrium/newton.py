@@ -61,12 +61,13 @@ class Samples(NamedTuple):
     """Root mean square of the corrections."""
 
 
-def check_newton(policy: PolicyFunction, state: Any) -> None:
+def check_newton(policy: PolicyFunction) -> None:
     """Refuse equations that Newton's step cannot follow.
 
     Raises:
         UserError: they ask for the policy elsewhere, or the shock's rule has negative weights.
     """
+    state = jax.tree.map(jnp.asarray, policy.model.initial(jax.random.key(0)))
     if reason := why_not(policy, state):
         raise UserError(f"settings: newton must be 0 for {policy.model.name}: {reason}.")
 

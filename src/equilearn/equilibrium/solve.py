@@ -94,8 +94,6 @@ def solve(
     fresh = fresh_policy(model, settings, key=network_key)
     learnt = fresh if start is None else started(model, settings, fresh, start)
     network = learnt.network
-    if settings.newton:
-        check_newton(fresh, model.initial(jax.random.key(0)))
     template, numbers = _opened(model, varying, learnt)
     problem = EquilibriumProblem(template, settings, equations, balancing, numbers)
     run = learn(
@@ -155,6 +153,8 @@ def check_solvable(model: Model, settings: SolveSettings | None, seed: int) -> t
     _check_names("targets", [target.error for target in settings.targets], equations)
     key_of(seed)
     _check_memory(model, settings)
+    if settings.newton:
+        check_newton(fresh_policy(model, settings, key=key_of(seed)))
     return equations, stored
 
 
