@@ -64,7 +64,7 @@ def test_a_column_of_ones_own(folder):
         ("ozon", "", "there is no 'ozon'; there are ozone, sp500, weather, bitcoin, or path"),
         ("{own}:height", "a,b\n1,2\n2,3\n", "has no column `height`"),
         ("{own}:a", "a,b\n1,2\nx,3\n", "line 3: `a` is 'x', which is no number"),
-        ("{own}:a", "a,b\n1,2\n", "fewer than two numbers"),
+        ("{own}:a", "a,b\n1,2\n", "fewer than two numbers in `a`"),
         ("{own}:a", "", "is empty"),
         ("nowhere.csv:a", "", "no such file"),
         (":a", "", "there is no ':a'"),
@@ -90,3 +90,29 @@ def test_files_of_the_course_that_are_not_right_are_named(folder, name, file, co
     put(folder, file, content)
     with pytest.raises(UserError, match=said):
         load_series(name)
+
+
+def test_other_columns_are_read_beside_and_stay_with_their_steps(folder):
+    put(folder, "sp500/sp_und.csv.gz", "date,close,volume\n20010103,2,20\n20010102,1,10\n20010104,3,\n20010105,4,40\n")
+    series = load_series("sp500", beside=("Volume",))
+    assert series.values.tolist() == [1, 2, 4] and series.beside.tolist() == [[10], [20], [40]]
+    assert "line 4 (no value)" in series.notes, "a step without the other column is left out, and told"
+    assert load_series("sp500").beside.shape == (4, 0)
+    put(folder, "ozone/PNoz.dat", "1.996 0.201 0.3454 -0.0003\n1.996 0.202 0.309 0.0016\n")
+    assert load_series("ozone", beside=("sulphur dioxide",)).beside.tolist() == [[-0.0003], [0.0016]]
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "said"),
+    [
+        ("sp500", ("height",), "has no column 'height'; it has date, close"),
+        ("sp500", ("close",), "'close' is the series itself"),
+        ("sp500", ("date", "Date"), "a column is given twice"),
+        ("ozone", ("so3",), "has no column 'so3'; it has year, day, ozone, sulphur_dioxide"),
+    ],
+)
+def test_other_columns_that_are_not_there_are_named(folder, name, beside, said):
+    put(folder, "sp500/sp_und.csv.gz", "date,close\n20010103,2\n20010102,1\n")
+    put(folder, "ozone/PNoz.dat", "1.996 0.201 0.3454 -0.0003\n1.996 0.202 0.309 0.0016\n")
+    with pytest.raises(UserError, match=said):
+        load_series(name, beside=beside)

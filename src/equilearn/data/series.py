@@ -1,11 +1,13 @@
 """Series in time: ozone, S&P 500, weather, bitcoin, and a column of anyone's own table. Oldest value first.
 
-Known series are sorted by their times; a table of one's own must be in order. Steps at which there is no value are
-left out, and told: the values before and after them then count as neighbours.
+Known series are sorted by their times; a table of one's own must be in order. Steps at which there is no value (of the
+series, or of a column asked for beside it) are left out, and told: the values before and after them then count as
+neighbours.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,6 +49,7 @@ KNOWN = {
     ),
 }  # fmt: skip
 OZONE = "ozone/PNoz.dat"
+OZONE_COLUMNS = ("year", "day", "ozone", "sulphur_dioxide")
 HINT = "it is a file of the course; put it there by hand"
 NAMES = ("ozone", *KNOWN)
 
@@ -63,23 +66,38 @@ class Series(NamedTuple):
     """Whether these are prices, of which returns are to be foretold."""
     notes: str
     """What the file had that is no step of the series, or out of order; empty where there is nothing."""
+    beside: Float[np.ndarray, "T C"]
+    """Other columns of the same table, as they were asked for."""
 
 
-def load_series(name: str) -> Series:
+def load_series(name: str, *, beside: Sequence[str] = ()) -> Series:
     """Return a series of the course (`NAMES`), or of one's own: `path/to/table.csv:column`.
 
+    Args:
+        name: of the series.
+        beside: other columns of its table, in any case, with blanks or underscores.
+
     Raises:
-        UserError: there is no such series or column; the file is nowhere to be had, or cannot be read.
+        UserError: there is no such series or column; a column is named twice; the file is nowhere to be had, or cannot
+            be read.
     """
+    others = [_plain(column) for column in beside]
+    if len(set(others)) < len(others):
+        raise UserError(f"beside: a column is given twice in {', '.join(others)}.")
     if name == "ozone":
-        return _ozone(locate(OZONE, hint=HINT))
+        return _ozone(locate(OZONE, hint=HINT), others)
     if name in KNOWN:
         known = KNOWN[name]
-        return _known(known, _first_of(known.files))
+        return _known(known, _first_of(known.files), others)
     path, colon, column = name.rpartition(":")
     if not colon or not path or not column:
         raise UserError(f"series: there is no {name!r}; there are {', '.join(NAMES)}, or path/to/table.csv:column.")
-    return _own(Path(path), column)
+    return _own(Path(path), column, others)
+
+
+def _plain(column: str) -> str:
+    """Return a column's name as tables here have it."""
+    return column.strip().lower().replace(" ", "_")
 
 
 def _first_of(files: tuple[str, ...]) -> Path:
@@ -91,8 +109,9 @@ def _first_of(files: tuple[str, ...]) -> Path:
     return locate(files[-1], hint=HINT)
 
 
-def _ozone(path: Path) -> Series:
+def _ozone(path: Path, others: list[str]) -> Series:
     """Read the course's file: year, day, ozone and sulphur dioxide, each in thousands, apart by blanks."""
+    _there(others, "ozone", OZONE_COLUMNS, path)
     rows = []
     for number, line in enumerate(text_of(path).splitlines(), start=1):
         if not line.split():
@@ -110,13 +129,23 @@ def _ozone(path: Path) -> Series:
     dates = (years - 1970).astype("datetime64[Y]").astype("datetime64[D]") + (days - 1)
     missing = int((dates[-1] - dates[0]).astype(int)) + 1 - len(np.unique(dates))
     notes = f"{missing} days are not in the file: those before and after count as neighbours." if missing > 0 else ""
-    return Series(table[:, 2], "ozone divided by 1000, daily", None, False, notes)
+    beside = table[:, [OZONE_COLUMNS.index(one) for one in others]]
+    return Series(table[:, 2], "ozone divided by 1000, daily", None, False, notes, beside)
 
 
-def _known(known: Known, path: Path) -> Series:
+def _there(others: list[str], column: str, names: Sequence[str], path: Path) -> None:
+    """Refuse columns that are not in the table, or are the series itself."""
+    for one in others:
+        if one == column:
+            raise UserError(f"beside: {one!r} is the series itself, whose past is seen anyway.")
+        if one not in names:
+            raise UserError(f"beside: {path} has no column {one!r}; it has {', '.join(names)}.")
+
+
+def _known(known: Known, path: Path, others: list[str]) -> Series:
     sheet = _sheet(path, known.columns)
     column = next(one for one in known.columns if one in sheet.names)
-    series = _column(sheet, column, known.words)
+    series = _column(sheet, column, known.words, others)
     if known.times not in sheet.names:
         return series._replace(period=known.period, prices=known.prices)
     words = sheet.column(known.times)
@@ -131,14 +160,14 @@ def _known(known: Known, path: Path) -> Series:
     strays = min(int((forwards < 0).sum()), int((forwards > 0).sum()))
     said = f"{path}: {strays} rows are not where their time belongs; sorted by `{known.times}`." if strays else ""
     notes = " ".join(filter(None, (series.notes, said)))
-    return Series(series.values[order], known.words, known.period, known.prices, notes)
+    return Series(series.values[order], known.words, known.period, known.prices, notes, series.beside[order])
 
 
-def _own(path: Path, column: str) -> Series:
+def _own(path: Path, column: str, others: list[str]) -> Series:
     if not path.is_file():
         raise UserError(f"{path}: no such file; give a table as path/to/table.csv:column.")
-    sheet = _sheet(path, (column.strip().lower().replace(" ", "_"),))
-    return _column(sheet, column.strip().lower().replace(" ", "_"), f"{column} of {path.name}")
+    sheet = _sheet(path, (_plain(column),))
+    return _column(sheet, _plain(column), f"{column} of {path.name}", others)
 
 
 def _sheet(path: Path, columns: tuple[str, ...]) -> Sheet:
@@ -150,10 +179,14 @@ def _sheet(path: Path, columns: tuple[str, ...]) -> Sheet:
     return sheet_of(path, columns[-1])
 
 
-def _column(sheet: Sheet, column: str, words: str) -> Series:
-    values = numbers_of(sheet, column, decimal_mark(sheet.column(column), sheet.path))
-    there = np.isfinite(values)
+def _column(sheet: Sheet, column: str, words: str, others: list[str]) -> Series:
+    _there(others, column, sheet.names, sheet.path)
+    table = np.stack(
+        [numbers_of(sheet, one, decimal_mark(sheet.column(one), sheet.path)) for one in (column, *others)], axis=1
+    )
+    there = np.isfinite(table).all(axis=1)
     sheet.keep(there.tolist(), "no value")
     if there.sum() < 2:
-        raise UserError(f"{sheet.path}: `{column}` has fewer than two numbers; nothing can be foretold from them.")
-    return Series(values[there], words, None, False, sheet.report())
+        asked = " beside ".join(f"`{one}`" for one in (column, *others))
+        raise UserError(f"{sheet.path}: fewer than two numbers in {asked}; nothing can be foretold from them.")
+    return Series(table[there, 0], words, None, False, sheet.report(), table[there, 1:])

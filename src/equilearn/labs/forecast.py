@@ -42,6 +42,9 @@ class Forecast(Lab):
     series: str = "ozone"
     """ozone, sp500, weather, bitcoin, or path/to/table.csv:column, oldest first; that is foretold as it is, so give
     returns where it is a price."""
+    beside: tuple[str, ...] = ()
+    """Other columns of the same table that are seen too: sulphur_dioxide (ozone), volume (sp500), "p (mbar)" "rh (%)"
+    (weather). Beside prices, what is above zero is seen as returns."""
     every: int = 0
     """Keep every so many-th step; 0: as is usual for the series (weather: hourly)."""
     history: int = 0
@@ -86,9 +89,11 @@ class Forecast(Lab):
 
     def _windows(self) -> tuple[Series, Parts]:
         """Return the series, and its windows: of returns where it is a price."""
-        series, usual = load_series(self.series), self._usual()
-        values = series.values[:: usual.every]
-        values = returns(values) if series.prices else values
+        series, usual = load_series(self.series, beside=self.beside), self._usual()
+        columns = [column[:: usual.every] for column in (series.values, *series.beside.T)]
+        if series.prices:
+            columns = [returns(column) if column.min() > 0 else column[1:] for column in columns]
+        values = np.stack(columns, axis=1)
         return series, chronological(values, history=usual.history, horizons=usual.horizons)
 
     def _period(self, series: Series) -> int | None:
@@ -133,6 +138,11 @@ class Forecast(Lab):
             findings.text(
                 "Prices are foretold as returns (changes of the logarithm). A price is nearly the last one, so a "
                 "network that repeats it has a tiny error and an R2 near one, and knows nothing."
+            )
+        if self.beside:
+            findings.text(
+                f"Seen beside the series: {', '.join(self.beside)}. Whether they help is told by the two linear "
+                "autoregressions, of the series alone and of all columns."
             )
         kept = "" if usual.every == 1 else f"One step in {usual.every} is kept. "
         findings.text(

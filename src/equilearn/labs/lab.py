@@ -62,7 +62,7 @@ class Lab(abc.ABC):
             if typing.get_origin(kind) is not tuple:
                 self._check(field.name, value, kind)
                 continue
-            if not isinstance(value, tuple) or not value:
+            if not isinstance(value, tuple) or not (value or field.default == ()):
                 raise self._wrong(field.name, f"must be a list of at least one value, not {value!r}")
             for one in value:
                 self._check(field.name, one, typing.get_args(kind)[0])
