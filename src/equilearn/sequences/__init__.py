@@ -1,6 +1,6 @@
 """Series in time (windows with a stated horizon, chronological parts, baselines, tests of forecasts) and texts."""
 
-from equilearn.sequences.baselines import autoregression, forecast_baselines, persistence, seasonal_persistence
+from equilearn.sequences.baselines import fit_autoregression, forecast_baselines, persistence, seasonal_persistence
 from equilearn.sequences.comparison import Comparison, diebold_mariano
 from equilearn.sequences.ngrams import NGrams
 from equilearn.sequences.vocabulary import Padded, Vocabulary, padded
@@ -13,9 +13,9 @@ __all__ = [
     "Parts",
     "Vocabulary",
     "Windows",
-    "autoregression",
     "chronological",
     "diebold_mariano",
+    "fit_autoregression",
     "forecast_baselines",
     "padded",
     "persistence",

@@ -5,7 +5,7 @@ Legend: n windows, L steps of history, C columns, H horizons.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,12 +37,11 @@ def seasonal_persistence(seen: Windows, horizons: Sequence[int], period: int, *,
     return np.stack([seen.x[:, -1 - b, target] for b in back], axis=1)
 
 
-def autoregression(train: Windows, seen: Windows, *, columns: Sequence[int] | None = None) -> Forecast:
-    """Return the forecasts of least squares on the whole window, fitted on the training part, each horizon for itself.
+def fit_autoregression(train: Windows, *, columns: Sequence[int] | None = None) -> Callable[[Windows], Forecast]:
+    """Return the forecast of least squares on the whole window, each horizon for itself.
 
     Args:
         train: to fit on.
-        seen: to foretell.
         columns: used as inputs; None takes all of them.
     """
     chosen = slice(None) if columns is None else list(columns)
@@ -50,7 +49,8 @@ def autoregression(train: Windows, seen: Windows, *, columns: Sequence[int] | No
     def flat(some: Windows) -> Any:
         return some.x[:, :, chosen].reshape(len(some.x), -1)
 
-    return LinearRegression().fit(flat(train), train.y).predict(flat(seen))
+    line = LinearRegression().fit(flat(train), train.y)
+    return lambda seen: line.predict(flat(seen))
 
 
 def forecast_baselines(
@@ -71,7 +71,7 @@ def forecast_baselines(
     }
     if period is not None:
         made["seasonal persistence"] = seasonal_persistence(parts.test, horizons, period, target=target)
-    made[f"linear AR({history})"] = autoregression(parts.train, parts.test, columns=[target])
+    made[f"linear AR({history})"] = fit_autoregression(parts.train, columns=[target])(parts.test)
     if parts.test.x.shape[2] > 1:
-        made[f"linear AR({history}), all columns"] = autoregression(parts.train, parts.test)
+        made[f"linear AR({history}), all columns"] = fit_autoregression(parts.train)(parts.test)
     return made

@@ -1,14 +1,15 @@
 """A recurrent network that foretells a series at several horizons, on the loop.
 
-Inputs and targets are standardised by the training part. Where values go on from one another (levels, not returns) the
-network learns the change from the newest value, so that it starts from persistence and has only the rest to find.
+The network learns what is left of a forecast that costs nothing, its base: the newest value, or linear autoregression.
+So it starts from there and has only the rest to find. Inputs and that rest are standardised by the training part.
 Legend: B windows, L steps of history, C columns, H horizons.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import equinox as eqx
 import jax
@@ -17,11 +18,15 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
+from equilearn.errors import UserError
 from equilearn.learn import LearnSettings, Problem, Run, key_of, learn
 from equilearn.networks import Recurrent
 from equilearn.networks.recurrent import Cell
 from equilearn.optimizers import adam
+from equilearn.sequences.baselines import Forecast, fit_autoregression, persistence
 from equilearn.sequences.windows import Parts, Windows
+
+Base = Literal["mean", "last", "linear"]
 
 
 class Forecaster(eqx.Module):
@@ -30,21 +35,15 @@ class Forecaster(eqx.Module):
     reading: Recurrent
     weights: Float[Array, "D H"]
     bias: Float[Array, " H"]
-    target: int = eqx.field(static=True)
-    from_last: bool = eqx.field(static=True)
 
-    def __init__(
-        self, cell: Cell, columns: int, hidden: int, horizons: int, *, target: int, from_last: bool, key: PRNGKeyArray
-    ) -> None:
+    def __init__(self, cell: Cell, columns: int, hidden: int, horizons: int, *, key: PRNGKeyArray) -> None:
         """Draw the weights; the last layer starts at zero."""
         self.reading = Recurrent(cell, columns, hidden, key=key)
         self.weights, self.bias = jnp.zeros((hidden, horizons)), jnp.zeros(horizons)
-        self.target, self.from_last = target, from_last
 
     def __call__(self, x: Float[Array, "B L C"]) -> Float[Array, "B H"]:
-        """Return the forecasts, in standard deviations of the target."""
-        change = self.reading(x)[0][:, -1] @ self.weights + self.bias
-        return x[:, -1:, self.target] + change if self.from_last else change
+        """Return the outputs at the sequence's end."""
+        return self.reading(x)[0][:, -1] @ self.weights + self.bias
 
 
 class Forecasting(Problem):
@@ -76,18 +75,19 @@ class Forecasting(Problem):
 
 @dataclass(frozen=True)
 class FittedForecaster:
-    """A trained network with the units of its series."""
+    """A trained network with the units of its series, and the forecast whose rest it has learnt."""
 
     network: Forecaster
+    base: Callable[[Windows], Forecast]
     center: Float[np.ndarray, " C"]
     spread: Float[np.ndarray, " C"]
+    rest_spread: Float[np.ndarray, " H"]
     run: Run
 
     def predict(self, seen: Windows) -> Float[np.ndarray, "n H"]:
         """Return the forecasts of some windows, in the series' units."""
         x = jnp.asarray((seen.x - self.center) / self.spread, jnp.float32)
-        made = np.asarray(eqx.filter_jit(self.network)(x), float)
-        return made * self.spread[self.network.target] + self.center[self.network.target]
+        return self.base(seen) + np.asarray(eqx.filter_jit(self.network)(x), float) * self.rest_spread
 
 
 def fit_forecaster(
@@ -97,7 +97,7 @@ def fit_forecaster(
     cell: Cell = "lstm",
     hidden: int = 64,
     target: int = 0,
-    from_last: bool = True,
+    base: Base = "last",
     optimizer: optax.GradientTransformation | None = None,
     seed: int = 0,
     **folders: Any,
@@ -110,7 +110,9 @@ def fit_forecaster(
         cell: "simple", "lstm" or "gru".
         hidden: its units.
         target: which column is foretold.
-        from_last: learn the change from the newest value, not the value itself.
+        base: what the network learns the rest of: "last", the newest value (for levels); "mean", that of the training
+            part (for returns); "linear", least squares on the window, fitted on the training part (a hybrid: no worse
+            than that where there is nothing more to learn and the epoch is well chosen).
         optimizer: an Optax transformation; by default Adam.
         seed: of the weights and the order of the windows.
         folders: `folder` and `resume` of the loop.
@@ -123,17 +125,30 @@ def fit_forecaster(
     flat = parts.train.x[:, -1]  # every step of the training stretch, once
     center, deviation = flat.mean(axis=0), flat.std(axis=0)
     spread = np.where(deviation > 0, deviation, 1.0)
+    start = _base(base, parts.train, target)
+    left = (parts.train.y - start(parts.train)).std(axis=0)
+    rest_spread = np.where(left > 0, left, 1.0)
 
     def scaled(some: Windows) -> tuple[Array, Array]:
-        y = (some.y - center[target]) / spread[target]
+        y = (some.y - start(some)) / rest_spread
         return jnp.asarray((some.x - center) / spread, jnp.float32), jnp.asarray(y, jnp.float32)
 
     network_key, learn_key = jax.random.split(key_of(seed))
-    network = Forecaster(
-        cell, columns, hidden, parts.train.y.shape[1], target=target, from_last=from_last, key=network_key
-    )
+    network = Forecaster(cell, columns, hidden, parts.train.y.shape[1], key=network_key)
     problem = Forecasting(*scaled(parts.train), *scaled(parts.validation))
     run = learn(
         problem, network, (), optimizer or adam(1e-3), settings, key=learn_key, title="forecast", **folders
     ).sound("forecast")
-    return FittedForecaster(run.state.networks, center, spread, run)
+    return FittedForecaster(run.state.networks, start, center, spread, rest_spread, run)
+
+
+def _base(base: Base, train: Windows, target: int) -> Callable[[Windows], Forecast]:
+    """Return the forecast whose rest is learnt."""
+    if base == "last":
+        return lambda seen: persistence(seen, target=target)
+    if base == "linear":
+        return fit_autoregression(train)
+    if base == "mean":
+        mean = train.y.mean(axis=0)
+        return lambda seen: np.broadcast_to(mean, seen.y.shape)
+    raise UserError(f"fit_forecaster: base must be one of {', '.join(get_args(Base))}, not {base!r}.")

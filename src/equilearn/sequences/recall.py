@@ -120,7 +120,7 @@ def _fresh(task: Task, cell: Cell, hidden: int) -> Any:
     columns, outputs = (SYMBOLS + 1, SYMBOLS) if task == "recall" else (1, 1)
 
     def one(key: PRNGKeyArray, opened: Float[Array, ""]) -> Forecaster:
-        network = Forecaster(cell, columns, hidden, outputs, target=0, from_last=False, key=key)
+        network = Forecaster(cell, columns, hidden, outputs, key=key)
         usual = network.reading.layers[0].bias
         forget = (jnp.arange(len(usual)) < hidden) & (cell == "lstm") & jnp.isfinite(opened)
         return eqx.tree_at(lambda n: n.reading.layers[0].bias, network, jnp.where(forget, opened, usual))
