@@ -48,7 +48,7 @@ class Part:
 
     where: str
     """Which states these are, in words."""
-    errors: Mapping[str, Float[np.ndarray, ...]]
+    errors: Mapping[str, Float[np.ndarray, "..."]]
     """Absolute errors of every equation, one row a state."""
     label: str = ""
     """What is added to the names of the errors in the summary."""
@@ -61,7 +61,7 @@ class Part:
     """Share of the states in which a clamp or a bound without an equation acts, by what it is in words."""
     binding: Mapping[str, float] = field(default_factory=dict)
     """Share of states and components in which a bound binds that has a multiplier, by what it is in words."""
-    weights: Mapping[str, Float[np.ndarray, ...]] = field(default_factory=dict)
+    weights: Mapping[str, Float[np.ndarray, "..."]] = field(default_factory=dict)
     """Of the errors' components, mean one in every state, for the equations that the model weighs."""
 
     def rows(self) -> dict[str, dict[str, float]]:
@@ -103,7 +103,7 @@ class Accuracy:
         return None if self.estimate is None else self.estimate()
 
     @property
-    def errors(self) -> Mapping[str, Float[np.ndarray, ...]]:
+    def errors(self) -> Mapping[str, Float[np.ndarray, "..."]]:
         """Absolute errors of the first part, one row a state."""
         return self.parts[0].errors
 
@@ -228,7 +228,7 @@ def _begin(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def _figures(values: Float[np.ndarray, ...], weights: Float[np.ndarray, ...] | None = None) -> dict[str, float]:
+def _figures(values: Float[np.ndarray, "..."], weights: Float[np.ndarray, "..."] | None = None) -> dict[str, float]:
     """Return mean, max and percentiles, of a number with such weights; not numbers where an error is not."""
     with np.errstate(invalid="ignore", over="ignore"):
         if weights is not None:

@@ -35,8 +35,8 @@ def strictly() -> Iterator[None]:
 
 
 def euler_error(
-    marginal_value: Float[Array, ...], consumption: Float[Array, ...], risk_aversion: ArrayLike
-) -> Float[Array, ...]:
+    marginal_value: Float[Array, "..."], consumption: Float[Array, "..."], risk_aversion: ArrayLike
+) -> Float[Array, "..."]:
     """Return the relative Euler error in units of consumption.
 
     Args:
@@ -49,7 +49,7 @@ def euler_error(
     return power(marginal_value, -1.0 / risk_aversion) / consumption - 1.0
 
 
-def power(base: Float[Array, ...], exponent: ArrayLike) -> Float[Array, ...]:
+def power(base: Float[Array, "..."], exponent: ArrayLike) -> Float[Array, "..."]:
     """Return base^exponent for a base above zero, several times faster than `**` does it for most exponents.
 
     Compiled for a CPU, the general power is ten times slower than a product or an exponential, and in an economy with
@@ -69,14 +69,14 @@ def power(base: Float[Array, ...], exponent: ArrayLike) -> Float[Array, ...]:
     return jnp.exp(exponent * jnp.log(base))
 
 
-def product_error(multiplier: Float[Array, ...], slack: Float[Array, ...]) -> Float[Array, ...]:
+def product_error(multiplier: Float[Array, "..."], slack: Float[Array, "..."]) -> Float[Array, "..."]:
     """Return multiplier times slack; zero also where both signs are wrong, so the signs must hold by construction."""
     return multiplier * slack
 
 
 def fischer_burmeister(
-    multiplier: Float[Array, ...], slack: Float[Array, ...], smoothing: ArrayLike = 1e-12
-) -> Float[Array, ...]:
+    multiplier: Float[Array, "..."], slack: Float[Array, "..."], smoothing: ArrayLike = 1e-12
+) -> Float[Array, "..."]:
     """Return m + s - sqrt(m^2 + s^2 + smoothing^2), zero exactly at complementarity as the smoothing vanishes.
 
     Args:

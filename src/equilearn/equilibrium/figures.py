@@ -45,7 +45,7 @@ def _curve(history: list[dict[str, Any]], key: str) -> Float[np.ndarray, " check
 
 
 def error_distribution(
-    errors: Mapping[str, Float[np.ndarray, ...]], weights: Mapping[str, Float[np.ndarray, ...]]
+    errors: Mapping[str, Float[np.ndarray, "..."]], weights: Mapping[str, Float[np.ndarray, "..."]]
 ) -> Figure | None:
     """Return, for each error, the share of its finite values above every size; None where all are zero."""
     if not any(np.any(values[np.isfinite(values)] > 0) for values in errors.values()):
@@ -57,7 +57,7 @@ def error_distribution(
 
 
 def share_above(
-    axis: Axes, errors: Mapping[str, Float[np.ndarray, ...]], weights: Mapping[str, Float[np.ndarray, ...]]
+    axis: Axes, errors: Mapping[str, Float[np.ndarray, "..."]], weights: Mapping[str, Float[np.ndarray, "..."]]
 ) -> None:
     """Draw, for each error that is not zero everywhere, the share of its finite values above every size.
 

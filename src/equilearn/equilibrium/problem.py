@@ -165,7 +165,7 @@ class EquilibriumProblem(Problem):
         losses = jnp.stack([jnp.abs(jnp.mean(parts[name])) for name in self.equations])
         return eqx.tree_at(lambda w: w.weights, world, self.balancing.update(world.weights, losses))
 
-    def check(self, networks: MLP, world: Economies, *, key: PRNGKeyArray) -> dict[str, Float[Array, ...]]:
+    def check(self, networks: MLP, world: Economies, *, key: PRNGKeyArray) -> dict[str, Float[Array, "..."]]:
         """Return the absolute errors on fresh periods of the paths that follow the model's own shocks."""
         policy = self.policy(networks, world.scaling)
         states = jax.tree.map(lambda leaf: leaf[: self._faithful], world.states)
@@ -192,7 +192,7 @@ class EquilibriumProblem(Problem):
         return max(1, round(self.settings.paths * (1 - self.settings.exploration)))
 
 
-def symmetric(error: Float[Array, ...]) -> Float[Array, ...]:
+def symmetric(error: Float[Array, "..."]) -> Float[Array, "..."]:
     """Return log(1 + error), continued with slope one below -0.999."""
     edge = -0.999
     return jnp.log1p(jnp.maximum(error, edge)) + jnp.minimum(error - edge, 0.0)

@@ -42,12 +42,12 @@ SAVINGS_PUSHING = 0.8
 """The same for `Complement`: consumption is then below two thousandths of the interval, times 1 - start."""
 
 
-def soft_clip(raw: Float[Array, ...], limit: float = LIMIT) -> Float[Array, ...]:
+def soft_clip(raw: Float[Array, "..."], limit: float = LIMIT) -> Float[Array, "..."]:
     """Return limit tanh(x / limit): x where it is small, never the limit or more."""
     return limit * jnp.tanh(raw / limit)
 
 
-def pushing(raw: Float[Array, ...], limit: float = LIMIT) -> Bool[Array, ...]:
+def pushing(raw: Float[Array, "..."], limit: float = LIMIT) -> Bool[Array, "..."]:
     """Return where raw numbers are so large that the soft clip holds them back."""
     return soft_clip(raw, limit) > (PUSHING if limit == LIMIT else SAVINGS_PUSHING) * limit
 
@@ -61,7 +61,7 @@ class FeasibleSet(eqx.Module):
         """Shape of the raw numbers the set takes."""
 
     @abc.abstractmethod
-    def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
         """Map raw numbers of shape `shape` into the set; return the policies by name."""
 
     def names(self, name: str) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ class FeasibleSet(eqx.Module):
         """Return the names of those that are multipliers: they price the set's bounds and decide nothing."""
         return ()
 
-    def at_bounds(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+    def at_bounds(self, name: str, raw: Float[Array, "..."]) -> dict[str, Bool[Array, "..."]]:
         """Return, by what it is in words, where a policy is held at an end that has no equation of its own.
 
         The certificate names such ends, and does not call a solution accurate where one holds it often.
@@ -80,7 +80,7 @@ class FeasibleSet(eqx.Module):
         del name, raw
         return {}
 
-    def binding(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+    def binding(self, name: str, raw: Float[Array, "..."]) -> dict[str, Bool[Array, "..."]]:
         """Return, by what it is in words, where a policy is at an end that is part of the economics."""
         del name, raw
         return {}
@@ -95,7 +95,7 @@ class FeasibleSet(eqx.Module):
         """Number of the network's outputs that the raw numbers are made of."""
         return self.size
 
-    def raw(self, outputs: Float[Array, " outputs"]) -> Float[Array, ...]:
+    def raw(self, outputs: Float[Array, " outputs"]) -> Float[Array, "..."]:
         """Return the raw numbers, of shape `shape`, of the network's outputs."""
         return outputs.reshape(self.shape)
 
@@ -128,7 +128,7 @@ class Real(FeasibleSet):
         """Shape of offset and scale together."""
         return _shape(self.offset, self.scale)
 
-    def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
         """Return offset + scale x."""
         return {name: jnp.asarray(self.offset + self.scale * raw)}
 
@@ -144,11 +144,11 @@ class HalfLine(FeasibleSet):
         """Shape of lower bound and scale together."""
         return _shape(self.lower, self.scale)
 
-    def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
         """Return lower + scale softplus(x)."""
         return {name: jnp.asarray(self.lower + self.scale * jax.nn.softplus(jnp.maximum(raw, -LIMIT)))}
 
-    def binding(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+    def binding(self, name: str, raw: Float[Array, "..."]) -> dict[str, Bool[Array, "..."]]:
         """A multiplier is at its lower bound wherever its constraint does not bind."""
         return {f"{name} at its lower bound": raw < -PUSHING * LIMIT}
 
@@ -169,12 +169,12 @@ class Interval(FeasibleSet):
         """Shape of the two bounds and the start together."""
         return _shape(self.lower, self.upper, self.start)
 
-    def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
         """Return lower + (upper - lower) sigmoid(x + b)."""
         share = jax.nn.sigmoid(soft_clip(raw) + jax.scipy.special.logit(self.start))
         return {name: _between(self.lower, self.upper, share)}
 
-    def at_bounds(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+    def at_bounds(self, name: str, raw: Float[Array, "..."]) -> dict[str, Bool[Array, "..."]]:
         """Both ends."""
         return {f"{name} at its lower bound": pushing(-raw), f"{name} at its upper bound": pushing(raw)}
 
@@ -190,11 +190,11 @@ class Simplex(FeasibleSet):
         """The number of shares."""
         return (self.number,)
 
-    def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
         """Return total softmax(x)."""
         return {name: jnp.asarray(self.total * jax.nn.softmax(soft_clip(raw)))}
 
-    def at_bounds(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+    def at_bounds(self, name: str, raw: Float[Array, "..."]) -> dict[str, Bool[Array, "..."]]:
         """Shares that the clip keeps from falling or rising."""
         return {f"a share of {name} at its bound": pushing(jnp.abs(raw))}
 
@@ -246,7 +246,7 @@ class Complement(FeasibleSet):
         """Two for each raw number, x and y; one where the scale is exact."""
         return self.size if self.exact_scale else 2 * self.size
 
-    def raw(self, outputs: Float[Array, " outputs"]) -> Float[Array, ...]:
+    def raw(self, outputs: Float[Array, " outputs"]) -> Float[Array, "..."]:
         """Return the raw numbers x, stretched by exp(y) where the bound holds."""
         if self.exact_scale:
             return super().raw(outputs)
@@ -255,7 +255,7 @@ class Complement(FeasibleSet):
         beyond = jnp.minimum(number - kink, 0.0)
         return number + beyond * jnp.expm1(soft_clip(stretch, STRETCH_LIMIT))
 
-    def values(self, name: str, raw: Float[Array, ...]) -> dict[str, Float[Array, ...]]:
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
         """Return the variable and its multiplier."""
         x = soft_clip(raw, SAVINGS_LIMIT) - jnp.log1p(-jnp.asarray(self.start))
         share = -jnp.expm1(-jax.nn.relu(x))
@@ -264,13 +264,13 @@ class Complement(FeasibleSet):
             self.multiplier: jnp.asarray(self.scale * jax.nn.relu(-x)),
         }
 
-    def at_bounds(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+    def at_bounds(self, name: str, raw: Float[Array, "..."]) -> dict[str, Bool[Array, "..."]]:
         """The upper end, and the largest multiplier."""
         return {
             f"{name} at its upper bound": pushing(raw, SAVINGS_LIMIT),
             f"{self.multiplier} at its upper bound": pushing(-raw, SAVINGS_LIMIT),
         }
 
-    def binding(self, name: str, raw: Float[Array, ...]) -> dict[str, Bool[Array, ...]]:
+    def binding(self, name: str, raw: Float[Array, "..."]) -> dict[str, Bool[Array, "..."]]:
         """The lower bound, which has the multiplier."""
         return {f"{name} at its lower bound": soft_clip(raw, SAVINGS_LIMIT) < jnp.log1p(-jnp.asarray(self.start))}

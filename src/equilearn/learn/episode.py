@@ -109,7 +109,7 @@ def learn_on(
     return new, {f"loss/{name}": value for name, value in means.items()} | said | finite
 
 
-def summarise(measured: Float[Array, ...] | Score | Note) -> dict[str, Float[Array, ""]]:
+def summarise(measured: Float[Array, "..."] | Score | Note) -> dict[str, Float[Array, ""]]:
     """Return the figures of what a check measured, by which it is known again.
 
     An error has the mean, maximum and 99.9th percentile of its size, a score the mean, minimum and 0.1th percentile, a

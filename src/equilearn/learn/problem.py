@@ -37,13 +37,13 @@ Data = PyTree[Any]
 class Score(eqx.Module):
     """What a check measures and is to be raised (returns, accuracies), signed, one number a sample."""
 
-    values: Float[Array, ...]
+    values: Float[Array, "..."]
 
 
 class Note(eqx.Module):
     """What a check measures for the record only."""
 
-    values: Float[Array, ...]
+    values: Float[Array, "..."]
 
 
 class Problem(eqx.Module):
@@ -85,7 +85,7 @@ class Problem(eqx.Module):
     @abc.abstractmethod
     def check(
         self, networks: Networks, world: World, *, key: PRNGKeyArray
-    ) -> Mapping[str, Float[Array, ...] | Score | Note]:
+    ) -> Mapping[str, Float[Array, "..."] | Score | Note]:
         """Return named measures on data the networks have not seen, one number a sample.
 
         A plain array holds errors, whose size is to fall; see `Score` and `Note`.

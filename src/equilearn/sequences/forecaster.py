@@ -67,7 +67,7 @@ class Forecasting(Problem):
         x, y = batch
         return jnp.mean((networks(x) - y) ** 2), {}
 
-    def check(self, networks: Forecaster, world: Any, *, key: PRNGKeyArray) -> dict[str, Float[Array, ...]]:
+    def check(self, networks: Forecaster, world: Any, *, key: PRNGKeyArray) -> dict[str, Float[Array, "..."]]:
         """Return the squared error of every validation window."""
         del world, key
         return {"validation": jnp.mean((networks(self.x_validation) - self.y_validation) ** 2, axis=1)}

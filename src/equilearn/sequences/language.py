@@ -109,7 +109,7 @@ class Reading(Problem):
         states = jax.tree.unflatten(jax.tree.structure(world.states), list(parts["states"]))
         return World(states, world.piece, world.first)
 
-    def check(self, networks: LanguageModel, world: Any, *, key: PRNGKeyArray) -> dict[str, Float[Array, ...]]:
+    def check(self, networks: LanguageModel, world: Any, *, key: PRNGKeyArray) -> dict[str, Float[Array, "..."]]:
         """Return bits a symbol on the validation part."""
         del world, key
         return {"bits": _nats(networks, self.validation, None)[0][:, self.warmup :] / jnp.log(2.0)}

@@ -128,7 +128,7 @@ class Comparing(Problem):
         first, second, together = batch
         return jnp.mean(contrastive(distance(networks, first, second), together)), {}
 
-    def check(self, networks: Twin, world: Any, *, key: PRNGKeyArray) -> dict[str, Float[Array, ...]]:
+    def check(self, networks: Twin, world: Any, *, key: PRNGKeyArray) -> dict[str, Float[Array, "..."]]:
         """Return the loss of every validation pair."""
         del world, key
         first, second, together = self.validation

@@ -70,7 +70,7 @@ class Supervised(Problem):
         """Return every sample's loss, unweighted."""
         return optax.softmax_cross_entropy(outputs, t) if self.classify else jnp.mean((outputs - t) ** 2, axis=1)
 
-    def check(self, networks: FeedForward, world: Any, *, key: PRNGKeyArray) -> dict[str, Float[Array, ...]]:
+    def check(self, networks: FeedForward, world: Any, *, key: PRNGKeyArray) -> dict[str, Float[Array, "..."]]:
         """Return every validation sample's loss."""
         del world, key
         return {"validation": self.losses(self.outputs(networks, self.x_validation), self.t_validation)}
