@@ -318,7 +318,9 @@ def test_balls_fly_straight_and_are_thrown_back():
 
 
 @pytest.mark.slow
-def test_a_network_learns_where_the_ball_will_be_from_two_pictures_not_from_one():
+def test_a_network_learns_where_the_ball_will_be_from_two_pictures_not_from_one(monkeypatch):
+    monkeypatch.setattr("equilearn.labs.ball.EACH", 2048)
+    monkeypatch.setattr("equilearn.labs.ball.HELD", 1024)
     lab = Ball(frames=(1, 2), ahead=3, episodes=15, seeds=1)
     findings = lab.run(live=False)
     one, two = findings.result["1 picture"], findings.result["2 pictures"]

@@ -209,6 +209,7 @@ def test_images_are_told_apart_better_than_by_the_majority_and_early_stopping_st
 
 @pytest.mark.slow
 def test_hidden_units_learn_what_one_neuron_cannot(shared, monkeypatch):
+    monkeypatch.setattr("equilearn.labs.mlp.LOGIC_EPOCHS", 1000)
     monkeypatch.setattr("equilearn.labs.mlp.HIDDEN", (1, 5, 20))
     monkeypatch.setattr("equilearn.labs.mlp.MORE", (200, 1000))
     findings = MLP(seeds=3, images=5000, hidden=(64,), epochs=10, digits_seeds=1).run(live=False)

@@ -9,11 +9,11 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from forking import COMMAND, start
 from rich.console import Console
 
 from equilearn import cli, labs
@@ -22,7 +22,6 @@ from equilearn.labs.dimension import Dimension
 from equilearn.labs.gradients import Gradients
 from equilearn.learn.live import LiveLine
 
-COMMAND = [sys.executable, "-m", "equilearn"]
 SMALL = ["--depth", "4", "--width", "8", "--seeds", "2"]
 
 
@@ -139,11 +138,8 @@ def test_killed_at_random_moments_a_lab_ends_where_the_whole_one_ends(tmp_path):
     moments, signals = random.Random(0), [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
     kept = 0
     for attempt in range(6):
-        command = [
-            *COMMAND,
-            *(["resume", str(killed)] if attempt else ["lab", "overfitting", *flags, "--out", str(killed)]),
-        ]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        command = ["resume", killed] if attempt else ["lab", "overfitting", *flags, "--out", killed]
+        process = start(*command)
         deadline = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < deadline:
             if len(list(killed.glob("parts/*.json"))) > kept:
@@ -151,8 +147,8 @@ def test_killed_at_random_moments_a_lab_ends_where_the_whole_one_ends(tmp_path):
             time.sleep(0.01)
         if attempt == 0:  # while it lives, nobody else may
             os.kill(process.pid, signal.SIGSTOP)
-            second = subprocess.run([*COMMAND, "resume", str(killed)], capture_output=True, text=True)
-            assert second.returncode == 2 and "another process is writing to it" in second.stderr
+            second = start("resume", killed)
+            assert "another process is writing to it" in second.communicate()[1] and second.returncode == 2
             os.kill(process.pid, signal.SIGCONT)
         time.sleep(moments.uniform(0, 0.3))
         kept = len(list(killed.glob("parts/*.json")))

@@ -4,8 +4,6 @@ import json
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
 
 import equinox as eqx
@@ -13,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from forking import start
 from PIL import Image
 
 from equilearn import cli
@@ -136,7 +135,7 @@ def test_killed_at_any_moment_a_training_ends_bit_for_bit_where_the_whole_one_en
     kills = 0
     for kill in range(2):
         command = ["resume", str(killed)] if kill else [*COMMAND, "--out", str(killed)]
-        process = subprocess.Popen([sys.executable, "-m", "equilearn", *command], stdout=subprocess.DEVNULL)
+        process = start(*command)
         last, began = killed / LAST, None
         while process.poll() is None and began is None:
             now = last.stat().st_mtime_ns if last.exists() else 0
@@ -145,7 +144,8 @@ def test_killed_at_any_moment_a_training_ends_bit_for_bit_where_the_whole_one_en
             time.sleep(0.002)
         time.sleep(moments.uniform(0, 0.3) if kill else 0)
         process.send_signal(signal.SIGKILL)
-        kills += process.wait() == -signal.SIGKILL
+        process.communicate()
+        kills += process.returncode == -signal.SIGKILL
         del seen
     assert kills == 2
     with np.load(killed / LAST) as cut, np.load(run / LAST) as whole:

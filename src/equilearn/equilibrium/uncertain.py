@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -59,13 +59,14 @@ def _with(model: Model, name: str, value: float) -> Model:
     return dataclasses.replace(model, **changed)  # pyright: ignore[reportArgumentType]
 
 
-def _equations(model: Uncertain, state: Any) -> Float[np.ndarray, " numbers"]:
-    """Return errors, next states and policies of a network that says zero in one state and in one that follows it.
+def _equations(model: Uncertain, like: Any) -> Callable[[Any], Float[np.ndarray, " numbers"]]:
+    """Return a function of states like this one, traced once for all values of the parameters.
 
-    The second has had a shock: in the first, where the shock is at its mean, its persistence changes nothing.
+    It gives errors, next states and policies of a network that says zero in one state and in one that follows it. The
+    second has had a shock: in the first, where the shock is at its mean, its persistence changes nothing.
     """
-    features = model.features(state).shape[0]
-    outputs = sum(one.outputs for one in model.policies(state).values())
+    features = model.features(like).shape[0]
+    outputs = sum(one.outputs for one in model.policies(like).values())
     network = MLP(features, outputs, width=4, depth=0, heads=model.shock.states, key=jax.random.key(1))
     network = jax.tree.map(lambda leaf: 0 * leaf if eqx.is_array(leaf) else leaf, network)  # deaf to the parameters
     policy = PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
@@ -80,9 +81,12 @@ def _equations(model: Uncertain, state: Any) -> Float[np.ndarray, " numbers"]:
             lambda x: x[-1], following
         )
 
-    first, following = all_of(state)
-    second, _ = all_of(following)
-    return np.concatenate([np.ravel(np.asarray(x, float)) for x in jax.tree.leaves((first, second))])
+    def equations(state: Any) -> Float[np.ndarray, " numbers"]:
+        first, following = all_of(state)
+        second, _ = all_of(following)
+        return np.concatenate([np.ravel(np.asarray(x, float)) for x in jax.tree.leaves((first, second))])
+
+    return equations
 
 
 class Uncertain(Model):
@@ -163,9 +167,11 @@ class Uncertain(Model):
         """
         state = self.initial(jax.random.key(0))
         middle = jnp.asarray(self.bounds.mean(axis=1))
+        equations = None
         for index, (name, low, high) in enumerate(self.ranges):
             try:
-                ends = [_equations(self, state._replace(parameters=middle.at[index].set(x))) for x in (low, high)]
+                equations = equations or _equations(self, state._replace(parameters=middle))
+                ends = [equations(state._replace(parameters=middle.at[index].set(x))) for x in (low, high)]
             except (TypeError, AttributeError, jax.errors.JAXTypeError) as error:
                 reason = (str(error).splitlines() or [""])[0]
                 raise UserError(
