@@ -115,6 +115,14 @@ COLUMNS = ["s an epoch here", "s Keras", "s PyTorch", "Keras / here", "PyTorch /
 """What `row` begins with, for these sides."""
 
 
+def verdict(cells: list[str]) -> str:
+    """Return in words how a row's ratios stand to the aim: the faster of the two, or better twice as fast."""
+    least = min(float(cell.split()[0]) for cell in cells[3:5])
+    if least >= 2:
+        return "twice as fast here as in the faster of the two, or more"
+    return "faster here than in both" if least >= 1 else "slower here than in the faster of the two"
+
+
 def libraries() -> str:
     """Return the versions of the others."""
     import tensorflow

@@ -50,6 +50,15 @@ def there(make: Callable[[Any, int], Any], games: int, steps: int, environment: 
     return Turn(seconds, float(evaluate_policy(model, judge, n_eval_episodes=EPISODES)[0]))
 
 
+def verdict(ratio: float, ours: float, theirs: float, seeds: int) -> str:
+    """Return in words what the figures show, and what not."""
+    aim = "is met" if ratio >= 10 else "is not met"
+    return (
+        f"The aim of ten times as many steps a second {aim}; the mean return here is {ours:.0f}, theirs {theirs:.0f}, "
+        f"over {seeds} seeds, which are too few to tell small differences."
+    )
+
+
 def compared(agent: Any, environment: str, make: Callable[[Any, int], Any], *, seeds: int) -> dict:
     """Return a part of the page: both sides over some seeds, by turns, and what they have in common."""
     import stable_baselines3
@@ -79,6 +88,7 @@ def compared(agent: Any, environment: str, make: Callable[[Any, int], Any], *, s
         )
         rows.append([name, f"{np.median(rates):,.0f} ({rates.min():,.0f} to {rates.max():,.0f})", times,
                      f"{np.mean(means):.0f}", ", ".join(f"{one:.0f}" for one in means)])  # fmt: skip
+    returns = {name: float(np.mean([one.mean for one in some])) for name, some in turns.items()}
     return {
         "columns": ["", "steps/s, median (lowest to highest)", "times stable-baselines3", "mean return", "by seed"],
         "rows": rows,
@@ -89,5 +99,6 @@ def compared(agent: Any, environment: str, make: Callable[[Any, int], Any], *, s
         "are those of the whole call that learns, here with a check of 20 games at its end, theirs without one. "
         f"Before, and not in the table: our first call, with compilation, of {first:.1f} s. Our environment is a "
         "compiled twin of Gymnasium's. Returns: "
-        f"{EPISODES} episodes of Gymnasium's environment without exploration, of the last networks.",
+        f"{EPISODES} episodes of Gymnasium's environment without exploration, of the last networks. "
+        + verdict(float(np.median(theirs / [one.seconds for one in turns["here"]])), *returns.values(), seeds),
     }

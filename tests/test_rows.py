@@ -28,7 +28,9 @@ def test_rows_make_the_convolution_and_its_gradients(size):
 
     close(ours(weights, X), theirs(weights, X))
     close(ours(weights, X), patches(X, size) @ weights)
-    for a, b in zip(*(jax.grad(lambda *x: jnp.sum(f(*x) ** 2), (0, 1))(weights, X) for f in (ours, theirs)), strict=True):
+    for a, b in zip(
+        *(jax.grad(lambda *x: jnp.sum(f(*x) ** 2), (0, 1))(weights, X) for f in (ours, theirs)), strict=True
+    ):
         close(a / jnp.abs(b).max(), b / jnp.abs(b).max())
 
 
