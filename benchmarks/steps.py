@@ -53,9 +53,10 @@ def there(make: Callable[[Any, int], Any], games: int, steps: int, environment: 
 def verdict(ratio: float, ours: float, theirs: float, seeds: int) -> str:
     """Return in words what the figures show, and what not."""
     aim = "is met" if ratio >= 10 else "is not met"
+    judged = "no lower" if ours >= theirs else "lower"
     return (
-        f"The aim of ten times as many steps a second {aim}; the mean return here is {ours:.0f}, theirs {theirs:.0f}, "
-        f"over {seeds} seeds, which are too few to tell small differences."
+        f"The aim of ten times as many steps a second {aim}, and the mean return is {judged} here: {ours:.0f}, theirs "
+        f"{theirs:.0f}. {seeds} seeds are few, and the networks' first weights are each side's own."
     )
 
 
