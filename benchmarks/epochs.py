@@ -1,8 +1,9 @@
 """Seconds of an epoch here, in Keras and in PyTorch, by turns in one run: what the parts on networks have in common.
 
-Each side is given the same arrays, batches, optimiser (Adam, constant rate) and number of steps, and the threads that
-it takes of itself. What each compiles is compiled before the clock runs. PyTorch runs as it comes (eagerly), on arrays
-in memory, indexed by batches, with the fused Adam. Needs `[bench]`.
+Each side is given the same arrays, batches, optimiser (Adam, constant rate) and number of steps. JAX and TensorFlow
+take the threads that they take of themselves; PyTorch is given one, with which it was several times as fast as with two
+where other programs share the cores. What each compiles is compiled before the clock runs. PyTorch runs as it comes
+(eagerly), on arrays in memory, indexed by batches, with the fused Adam. Needs `[bench]`.
 """
 
 import os
@@ -64,6 +65,7 @@ def torch_side(
     """Return PyTorch's side; `loss` takes outputs and targets, `judge` a network."""
     import torch
 
+    torch.set_num_threads(1)
     x, t = torch.as_tensor(x), torch.as_tensor(t)
 
     def epoch(net: Any, optimizer: Any, samples: int) -> None:
@@ -128,6 +130,5 @@ def libraries() -> str:
     import tensorflow
     import torch
 
-    return (
-        f"Keras {keras_on_tensorflow().__version__} on TensorFlow {tensorflow.__version__}, PyTorch {torch.__version__}"
-    )
+    keras = f"Keras {keras_on_tensorflow().__version__} on TensorFlow {tensorflow.__version__}"
+    return f"{keras}, PyTorch {torch.__version__} on one thread"

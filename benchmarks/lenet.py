@@ -25,7 +25,7 @@ from equilearn.learn import LearnSettings
 from equilearn.networks.convolutional import CONNECTIONS
 from equilearn.optimizers import adam, constant
 
-BATCH, EPOCHS, ROUNDS = 128, 1, 3
+BATCH, EPOCHS, ROUNDS = 128, 1, 2
 SEEN = np.array([[float(channel in row) for row in CONNECTIONS] for channel in range(6)], np.float32)
 """Which maps of S2 the maps of C3 see."""
 

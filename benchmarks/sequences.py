@@ -22,7 +22,7 @@ from equilearn.optimizers import adam, constant
 from equilearn.sequences import Windows, chronological
 from equilearn.sequences.forecaster import fit_forecaster
 
-HISTORY, HIDDEN, EPOCHS, ROUNDS, BATCHES = 50, 64, 3, 3, (64, 256)
+HISTORY, HIDDEN, EPOCHS, ROUNDS, BATCHES = 50, 64, 2, 3, (64, 256)
 
 
 def compare(parts, batch: int) -> tuple[list[str], float, float]:
