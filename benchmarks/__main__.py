@@ -29,6 +29,10 @@ PARTS = {
     "processes": "Two processes",
     "genz": "Genz's study against a Keras loop",
     "fashion": "Fashion-MNIST against Keras",
+    "sequences": "An LSTM against Keras and PyTorch",
+    "lenet": "LeNet-5 against Keras and PyTorch",
+    "cartpole": "DQN on CartPole against stable-baselines3",
+    "pendulum": "DDPG on Pendulum against stable-baselines3",
     "gallery": "Every economy of the package",
 }
 DOCS = Path(__file__).parents[1] / "docs"
@@ -72,7 +76,10 @@ def main(names: list[str]) -> None:
         sys.exit(f"benchmarks: there is no part {unknown[0]!r}; there are {', '.join(PARTS)}.")
     for name in names or PARTS:
         print(f"measuring {name}", flush=True)
-        part = importlib.import_module(f"benchmarks.{name}").measure()
+        try:
+            part = importlib.import_module(f"benchmarks.{name}").measure()
+        except ModuleNotFoundError as error:
+            sys.exit(f'benchmarks: {name} needs {error.name}; pip install -e ".[bench]".')
         part |= {"when": time.strftime("%Y-%m-%d"), "machine": machine(), "versions": versions()}
         store = json.loads(STORE.read_text()) if STORE.exists() else {}
         store[name] = part

@@ -41,7 +41,7 @@ def compiled_once(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def in_batches(function: Callable[[Any], R], inputs: Any, most: int) -> R:
+def in_batches(function: Callable[[Any], R], inputs: Any, most: int, *, whole: bool = False) -> R:
     """Return `jax.vmap(function)(inputs)`, computed for at most so many at once, one batch after the other.
 
     All batches are about equally full, for `jax.lax.map` traces and compiles a last, smaller one apart.
@@ -50,12 +50,13 @@ def in_batches(function: Callable[[Any], R], inputs: Any, most: int) -> R:
         function: of one element of the inputs.
         inputs: arrays with one leading axis.
         most: elements of a batch.
+        whole: the function takes a whole batch, with its leading axis.
     """
     total = jax.tree.leaves(inputs)[0].shape[0]
     batches = max(-(-total // most), 1)
     size = -(-total // batches)
     places = jnp.minimum(jnp.arange(batches * size), total - 1).reshape(batches, size)
-    found = jax.lax.map(jax.vmap(function), jax.tree.map(lambda leaf: leaf[places], inputs))
+    found = jax.lax.map(function if whole else jax.vmap(function), jax.tree.map(lambda leaf: leaf[places], inputs))
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:total], found)
 
 

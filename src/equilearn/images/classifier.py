@@ -105,7 +105,7 @@ class Classifying(Problem):
 
 def said_of(network: Any, moments: Moments, x: UInt8[Array, "n R S"]) -> Float[Array, "n K"]:
     """Return the logits of many pictures, some at a time."""
-    return in_batches(lambda one: logits(network, one[None], moments)[0][0], x, AT_ONCE)
+    return in_batches(lambda some: logits(network, some, moments)[0], x, AT_ONCE, whole=True)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+import equilearn.networks.rows as rows
 from equilearn.networks.feedforward import Moments
 
 Images = Float[Array, "B R S C"]
@@ -112,7 +113,10 @@ class Conv(eqx.Module):
             whole = overlaid(laid, self.size, self.stride)
             out = whole[:, self.margin : whole.shape[1] - self.margin, self.margin : whole.shape[2] - self.margin]
         else:
-            out = patches(padded(x, self.margin), self.size, self.stride) @ self.weights
+            framed = padded(x, self.margin)
+            whole = framed.shape[1:3] == (self.size, self.size)  # one place only: its patch is the image
+            seen = framed.reshape(len(x), 1, 1, -1) if whole else patches(framed, self.size, self.stride)
+            out = seen @ self.weights
         return out if self.bias is None else out + self.bias
 
 
@@ -151,6 +155,12 @@ CONNECTIONS = (
     (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5), (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5), (0, 1, 2, 3, 4, 5),
 )  # fmt: skip
 """Which of the six maps of S2 each of the sixteen maps of C3 sees (LeCun et al., 1998, table I)."""
+
+
+def _in_rows(conv: Conv, weights: Array, x: Float[Array, "R C S B"]) -> Float[Array, "r F s B"]:
+    """Return a convolution with its bias, but with these weights."""
+    out: Array = rows.convolved(weights, x, conv.size)  # pyright: ignore[reportAssignmentType]
+    return out if conv.bias is None else out + conv.bias[:, None, None]
 
 
 class LeNet(eqx.Module):
@@ -197,12 +207,13 @@ class LeNet(eqx.Module):
 
     def maps(self, x: Float[Array, "B 28 28 1"]) -> list[Array]:
         """Return what comes out of C1, S2, C3, S4, C5 and F6."""
-        c1 = squash(self.c1(padded(x, 2)))
-        s2 = squash(self.s2[0] * 4 * average_pool(c1) + self.s2[1])
-        c3 = squash(eqx.tree_at(lambda c: c.weights, self.c3, self.c3.weights * self._seen())(s2))
-        s4 = squash(self.s4[0] * 4 * average_pool(c3) + self.s4[1])
-        c5 = squash(self.c5(s4))
-        return [c1, s2, c3, s4, c5, squash(c5[:, 0, 0] @ self.f6[0] + self.f6[1])]
+        c1 = squash(_in_rows(self.c1, self.c1.weights, rows.batch_last(padded(x, 2))))
+        s2 = squash(self.s2[0][:, None, None] * 4 * rows.average_pool(c1) + self.s2[1][:, None, None])
+        c3 = squash(_in_rows(self.c3, self.c3.weights * self._seen(), s2))
+        s4 = squash(self.s4[0][:, None, None] * 4 * rows.average_pool(c3) + self.s4[1][:, None, None])
+        seen = [rows.channels_last(maps) for maps in (c1, s2, c3, s4)]
+        c5 = squash(self.c5(seen[3]))
+        return [*seen, c5, squash(c5[:, 0, 0] @ self.f6[0] + self.f6[1])]
 
     def __call__(self, x: Float[Array, "B 28 28 1"]) -> Float[Array, "B O"]:
         """Return the logits of a batch."""
