@@ -6,14 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from equilearn.networks import rows
 from equilearn.networks.convolutional import (
     BatchNorm,
     Conv,
     ConvNet,
     LeNet,
-    average_pool,
     follow,
-    max_pool,
     squash,
 )
 from equilearn.whitebox import convolution as whitebox
@@ -35,6 +34,8 @@ def test_gathered_patches_times_a_matrix_are_a_convolution(size, stride, margin)
         return jax.lax.conv_general_dilated(x, kernel, (stride, stride), pads, dimension_numbers=names)
 
     close(conv(X), theirs(kernel, X))
+    if stride == 1:
+        close(rows.channels_last(conv.in_rows(rows.batch_last(X))), theirs(kernel, X))
     ours = jax.grad(lambda c, x: jnp.sum(c(x) ** 2), argnums=(0, 1))(conv, X)
     exact = jax.grad(lambda k, x: jnp.sum(theirs(k, x) ** 2), argnums=(0, 1))(kernel, X)
     close(ours[0].weights, exact[0].reshape(-1, 4))
@@ -57,8 +58,9 @@ def test_convolution_and_pools_are_those_of_the_white_box():
     conv = Conv(3, 4, 3, key=jax.random.key(1))
     kernel = np.transpose(np.asarray(conv.weights).reshape(3, 3, 3, 4), (3, 2, 0, 1))
     close(jnp.transpose(conv(X), (0, 3, 1, 2)), whitebox.convolve(images, kernel, np.zeros(4)))
-    close(jnp.transpose(max_pool(X), (0, 3, 1, 2)), whitebox.max_pool(images)[0])
-    close(jnp.transpose(average_pool(X), (0, 3, 1, 2)), whitebox.average_pool(images))
+    x = rows.batch_last(X)
+    close(jnp.transpose(rows.max_pool(x), (3, 1, 0, 2)), whitebox.max_pool(images)[0])
+    close(jnp.transpose(rows.average_pool(x), (3, 1, 0, 2)), whitebox.average_pool(images))
 
 
 def test_lenet_has_the_published_layers():
@@ -82,6 +84,7 @@ def test_batches_are_normalised_by_their_own_moments_in_training_and_by_fixed_on
     close(out.mean(axis=(0, 1, 2)), 0)
     close(out.var(axis=(0, 1, 2)), 1)
     close(norm(5 * X[:1] + 2, (mean, variance))[0], out[:1])
+    close(rows.channels_last(norm(rows.batch_last(5 * X + 2), None, axis=1)[0]), out)
 
     net = ConvNet(3, 10, filters=(4, 8), key=jax.random.key(0))
     training, own = net(X)

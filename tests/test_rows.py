@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from equilearn.networks import rows
-from equilearn.networks.convolutional import average_pool, patches
+from equilearn.networks.convolutional import patches
 
 X = jax.random.normal(jax.random.key(0), (4, 10, 8, 3))
 
@@ -32,7 +32,3 @@ def test_rows_make_the_convolution_and_its_gradients(size):
         *(jax.grad(lambda *x: jnp.sum(f(*x) ** 2), (0, 1))(weights, X) for f in (ours, theirs)), strict=True
     ):
         close(a / jnp.abs(b).max(), b / jnp.abs(b).max())
-
-
-def test_blocks_have_the_same_means_in_either_order_of_the_axes():
-    close(rows.channels_last(rows.average_pool(rows.batch_last(X))), average_pool(X))

@@ -1,7 +1,8 @@
 """Convolutional networks on whole batches of images, written so that they are fast inside a compiled loop.
 
 A convolution is the product of gathered patches with one matrix: inside a `scan`, where the training loop puts it,
-XLA's own convolution is many times slower on a CPU, this is not. Images are (B, R, S, C): channels last.
+XLA's own convolution is many times slower on a CPU, this is not. Images are (B, R, S, C): channels last. Where steps
+are one place wide, `rows` does the same in less time, in an order of the axes of its own.
 
 Batch normalisation uses the moments of its batch while training; in use it needs fixed ones, which the caller keeps
 (the world of a learning problem) and lets follow those of the batches (`follow`).
@@ -11,7 +12,7 @@ Legend: B images, R rows, S columns, C channels, F filters, K size of the kernel
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax
@@ -47,24 +48,6 @@ def overlaid(columns: Float[Array, "B r s P"], size: int, stride: int) -> Float[
     sides = (rows - 1) * stride + size, (columns_ - 1) * stride + size
     image = jax.ShapeDtypeStruct((batch, *sides, width // size**2), columns.dtype)
     return jax.linear_transpose(lambda x: patches(x, size, stride), image)(columns)[0]
-
-
-def max_pool(x: Images) -> Resized:
-    """Return the largest value of every 2-by-2 block; a last row or column that does not fill one is left out."""
-    return _over_blocks(jnp.maximum, x)
-
-
-def average_pool(x: Images) -> Resized:
-    """Return the mean of every 2-by-2 block."""
-    return _over_blocks(jnp.add, x) / 4
-
-
-def _over_blocks(both: Callable[[Array, Array], Array], x: Images) -> Resized:
-    """Join rows by pairs, then columns: whole slices at once, where a reduction over short axes would be slow."""
-    batch, rows, columns, channels = x.shape[0], x.shape[1] // 2, x.shape[2] // 2, x.shape[3]
-    blocks = x[:, : rows * 2, : columns * 2].reshape(batch, rows, 2, columns, 2, channels)
-    joined = both(blocks[:, :, 0], blocks[:, :, 1])
-    return both(joined[:, :, :, 0], joined[:, :, :, 1])
 
 
 class Conv(eqx.Module):
@@ -119,9 +102,15 @@ class Conv(eqx.Module):
             out = seen @ self.weights
         return out if self.bias is None else out + self.bias
 
+    def in_rows(self, x: Float[Array, "R C S B"]) -> Float[Array, "r F s B"]:
+        """Return the feature maps of images in the form of `rows`; for a stride of one."""
+        framed = jnp.pad(x, ((self.margin,) * 2, (0, 0), (self.margin,) * 2, (0, 0))) if self.margin else x
+        out: Array = rows.convolved(self.weights, framed, self.size)  # pyright: ignore[reportAssignmentType]
+        return out if self.bias is None else out + self.bias[:, None, None]
+
 
 class BatchNorm(eqx.Module):
-    """Batch normalisation over all axes but the last (Ioffe and Szegedy, 2015)."""
+    """Batch normalisation over all axes but that of the filters (Ioffe and Szegedy, 2015)."""
 
     scale: Float[Array, " F"]
     shift: Float[Array, " F"]
@@ -131,13 +120,22 @@ class BatchNorm(eqx.Module):
         self.scale, self.shift = jnp.ones(filters), jnp.zeros(filters)
 
     def __call__(
-        self, x: Float[Array, "*B F"], moments: tuple[Array, Array] | None
-    ) -> tuple[Float[Array, "*B F"], tuple[Array, Array]]:
-        """Return what is normalised by these moments (None: the batch's own), and the batch's own."""
-        axes = tuple(range(x.ndim - 1))
-        own = jnp.mean(x, axis=axes), jnp.var(x, axis=axes)
-        mean, variance = own if moments is None else moments
-        return self.scale * (x - mean) / jnp.sqrt(variance + EPSILON) + self.shift, own
+        self, x: Float[Array, "..."], moments: tuple[Array, Array] | None, *, axis: int = -1
+    ) -> tuple[Float[Array, "..."], tuple[Array, Array]]:
+        """Return what is normalised by these moments (None: the batch's own), and the batch's own.
+
+        Args:
+            x: of any shape.
+            moments: mean and variance of every filter.
+            axis: that of the filters.
+        """
+        axis %= x.ndim
+        others = tuple(i for i in range(x.ndim) if i != axis)
+        own = jnp.mean(x, axis=others), jnp.var(x, axis=others)
+        mean, variance, scale, shift = (
+            jnp.expand_dims(one, others) for one in (*(own if moments is None else moments), self.scale, self.shift)
+        )
+        return scale * (x - mean) / jnp.sqrt(variance + EPSILON) + shift, own
 
 
 def follow(moments: Moments, batch: Moments, rate: float = 0.01) -> Moments:
@@ -155,12 +153,6 @@ CONNECTIONS = (
     (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5), (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5), (0, 1, 2, 3, 4, 5),
 )  # fmt: skip
 """Which of the six maps of S2 each of the sixteen maps of C3 sees (LeCun et al., 1998, table I)."""
-
-
-def _in_rows(conv: Conv, weights: Array, x: Float[Array, "R C S B"]) -> Float[Array, "r F s B"]:
-    """Return a convolution with its bias, but with these weights."""
-    out: Array = rows.convolved(weights, x, conv.size)  # pyright: ignore[reportAssignmentType]
-    return out if conv.bias is None else out + conv.bias[:, None, None]
 
 
 class LeNet(eqx.Module):
@@ -207,9 +199,9 @@ class LeNet(eqx.Module):
 
     def maps(self, x: Float[Array, "B 28 28 1"]) -> list[Array]:
         """Return what comes out of C1, S2, C3, S4, C5 and F6."""
-        c1 = squash(_in_rows(self.c1, self.c1.weights, rows.batch_last(padded(x, 2))))
+        c1 = squash(self.c1.in_rows(rows.batch_last(padded(x, 2))))
         s2 = squash(self.s2[0][:, None, None] * 4 * rows.average_pool(c1) + self.s2[1][:, None, None])
-        c3 = squash(_in_rows(self.c3, self.c3.weights * self._seen(), s2))
+        c3 = squash(eqx.tree_at(lambda c: c.weights, self.c3, self.c3.weights * self._seen()).in_rows(s2))
         s4 = squash(self.s4[0][:, None, None] * 4 * rows.average_pool(c3) + self.s4[1][:, None, None])
         seen = [rows.channels_last(maps) for maps in (c1, s2, c3, s4)]
         c5 = squash(self.c5(seen[3]))
@@ -251,11 +243,11 @@ class ConvNet(eqx.Module):
 
     def __call__(self, x: Images, moments: Moments | None = None) -> tuple[Float[Array, "B O"], Moments]:
         """Return the logits of a batch, and its own moments; None of them given normalises by those (training)."""
-        seen = []
+        seen, maps = [], rows.batch_last(x)
         for block in self.blocks:
             for conv, norm in block:
-                x, own = norm(conv(x), None if moments is None else moments[len(seen)])
+                maps, own = norm(conv.in_rows(maps), None if moments is None else moments[len(seen)], axis=1)
                 seen.append(own)
-                x = jax.nn.relu(x)
-            x = max_pool(x)
-        return jnp.mean(x, axis=(1, 2)) @ self.output[0] + self.output[1], tuple(seen)
+                maps = jax.nn.relu(maps)
+            maps = rows.max_pool(maps)
+        return jnp.mean(maps, axis=(0, 2)).T @ self.output[0] + self.output[1], tuple(seen)

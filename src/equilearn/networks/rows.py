@@ -11,6 +11,7 @@ Legend: B images, R rows, S columns, C channels, F filters, K size of the kernel
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -73,9 +74,19 @@ def _backwards(size: int, kept: tuple[Array, Array], slope: Float[Array, "r F s 
 convolved.defvjp(_forwards, _backwards)
 
 
+def max_pool(x: Float[Array, "R C S B"]) -> Float[Array, "r C s B"]:
+    """Return the largest value of every 2-by-2 block; a last row or column that does not fill one is left out."""
+    return _over_blocks(jnp.maximum, x)
+
+
 def average_pool(x: Float[Array, "R C S B"]) -> Float[Array, "r C s B"]:
-    """Return the mean of every 2-by-2 block; sides are even."""
-    rows, channels, columns, batch = x.shape
-    halves = x.reshape(rows // 2, 2, channels, columns, batch)
-    blocks = (halves[:, 0] + halves[:, 1]).reshape(rows // 2, channels, columns // 2, 2, batch)
-    return (blocks[:, :, :, 0] + blocks[:, :, :, 1]) / 4
+    """Return the mean of every 2-by-2 block."""
+    return _over_blocks(jnp.add, x) / 4
+
+
+def _over_blocks(both: Callable[[Array, Array], Array], x: Float[Array, "R C S B"]) -> Float[Array, "r C s B"]:
+    """Join rows by pairs, then columns: whole slices at once, where a reduction over short axes would be slow."""
+    rows, channels, columns, batch = x.shape[0] // 2, x.shape[1], x.shape[2] // 2, x.shape[3]
+    halves = x[: rows * 2, :, : columns * 2].reshape(rows, 2, channels, columns * 2, batch)
+    blocks = both(halves[:, 0], halves[:, 1]).reshape(rows, channels, columns, 2, batch)
+    return both(blocks[:, :, :, 0], blocks[:, :, :, 1])
