@@ -47,7 +47,7 @@ def logits(
     if isinstance(network, ConvNet):
         return network(scaled, moments)
     if isinstance(network, FeedForward):
-        return network(scaled.reshape(len(x), -1), key=key), ()
+        return network(scaled.reshape(len(x), x.shape[1] * x.shape[2]), key=key), ()
     return network(scaled), ()
 
 
