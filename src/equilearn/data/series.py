@@ -184,8 +184,8 @@ def _column(sheet: Sheet, column: str, words: str, others: list[str]) -> Series:
     table = np.stack(
         [numbers_of(sheet, one, decimal_mark(sheet.column(one), sheet.path)) for one in (column, *others)], axis=1
     )
-    there = np.isfinite(table).all(axis=1)
-    sheet.keep(there.tolist(), "no value")
+    there = np.all(np.isfinite(table), axis=1)
+    sheet.keep([bool(one) for one in there], "no value")
     if there.sum() < 2:
         asked = " beside ".join(f"`{one}`" for one in (column, *others))
         raise UserError(f"{sheet.path}: fewer than two numbers in {asked}; nothing can be foretold from them.")
