@@ -44,7 +44,7 @@ class Recipe(NamedTuple):
 
 RECIPES = {
     "mlp": Recipe(10, 128, 1e-3, 0.0, 0),
-    "lenet": Recipe(10, 128, 2e-3, 0.01, 1),
+    "lenet": Recipe(15, 128, 2e-3, 0.01, 1),
     "modern": Recipe(3, 128, 4e-3, 0.05, 2),
 }
 
