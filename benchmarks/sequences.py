@@ -36,7 +36,7 @@ def compare(parts, batch: int) -> tuple[list[str], float, float]:
 
     def ours(seed: int) -> Turn:
         fitted = fit_forecaster(
-            parts, settings, hidden=HIDDEN, from_last=False, seed=seed,
+            parts, settings, hidden=HIDDEN, base="mean", seed=seed,
             optimizer=adam(1e-3, schedule=constant, clip=np.inf),
         )  # fmt: skip
         errors = (fitted.predict(parts.test) - parts.test.y) / fitted.spread
