@@ -107,6 +107,7 @@ def test_other_columns_are_read_beside_and_stay_with_their_steps(folder):
     [
         ("sp500", ("height",), "has no column 'height'; it has date, close"),
         ("sp500", ("close",), "'close' is the series itself"),
+        ("sp500", ("date",), "'date' is the time of the steps"),
         ("sp500", ("date", "Date"), "a column is given twice"),
         ("ozone", ("so3",), "has no column 'so3'; it has year, day, ozone, sulphur_dioxide"),
     ],

@@ -145,6 +145,8 @@ def _there(others: list[str], column: str, names: Sequence[str], path: Path) -> 
 def _known(known: Known, path: Path, others: list[str]) -> Series:
     sheet = _sheet(path, known.columns)
     column = next(one for one in known.columns if one in sheet.names)
+    if known.times in others:
+        raise UserError(f"beside: {known.times!r} is the time of the steps, by which they are sorted.")
     series = _column(sheet, column, known.words, others)
     if known.times not in sheet.names:
         return series._replace(period=known.period, prices=known.prices)
