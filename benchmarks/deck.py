@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from equilearn.economies.olg import OLG
 from equilearn.learn import Problem
-from equilearn.networks import FeedForward
+from equilearn.networks import MLP
 
 EPSILON = 1e-5
 TRACKS, PERIODS = 1000, 10
@@ -72,7 +72,7 @@ class Deck(Problem):
         """Return problem, network (all raw outputs near zero) and the states one step after the random start."""
         key = jax.random.key(seed)
         initialiser = jax.nn.initializers.variance_scaling(1e-6, "fan_in", "normal")
-        network = FeedForward((312, 1000, 1000, 118), initialiser=initialiser, key=key)
+        network = MLP((312, 1000, 1000, 118), initialiser=initialiser, key=key)
         savings = jnp.append(0.0, jax.nn.softplus(jnp.zeros(N - 1)))
         shocks = jax.random.randint(key, (TRACKS,), 0, 2)  # the published start knows the first two only
         return Deck(), network, (shocks, jnp.tile(savings, (TRACKS, 1)))

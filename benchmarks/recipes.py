@@ -20,7 +20,7 @@ from equilearn.economies.growth import Growth
 from equilearn.economies.irbc import IRBC
 from equilearn.equilibrium import SolveSettings, solve
 from equilearn.learn import LearnSettings, Problem, learn
-from equilearn.networks import FeedForward
+from equilearn.networks import MLP
 from equilearn.optimizers import adam
 
 TOMORROWS = 4
@@ -74,7 +74,7 @@ def timed(problem, network, world, settings) -> float:
 
 def recipe(sizes: tuple[int, ...], batch: int, tracks: int, periods: int, episodes: int, epochs: int = 1) -> float:
     """Return seconds per step of a recipe, simulation included."""
-    network = FeedForward(sizes, key=jax.random.key(0))
+    network = MLP(sizes, key=jax.random.key(0))
     world = jax.random.normal(jax.random.key(1), (tracks, sizes[0]))
     settings = LearnSettings(episodes=episodes, batch_size=batch, epochs=epochs, check_every=episodes)
     return timed(Recipe(tracks, periods, sizes[0]), network, world, settings)

@@ -12,6 +12,7 @@ from equilearn.economies.olg import LEAST_SHARE, MULTIPLIER_SLOPE, OLG
 from equilearn.equilibrium import Complement, HalfLine, Interval, euler_error, fischer_burmeister, power
 from equilearn.equilibrium.problem import EquilibriumProblem
 from equilearn.networks import MLP
+from equilearn.networks.mlp import lecun
 from equilearn.optimizers import cosine, scale_by_progress
 
 
@@ -81,8 +82,9 @@ class SharedAges(eqx.Module):
 
     def __init__(self, savers: int, heads: int, *, width: int = 32, key) -> None:
         keys = jax.random.split(key, 3)
-        self.summary = MLP(savers, 16, width=96, depth=1, key=keys[0])
-        self.local = MLP(1 + 8 + 16, 1, width=width, depth=2, heads=heads, key=keys[1])
+        plain = {"activation": jax.nn.swish, "initialiser": lecun, "last": 0.1}
+        self.summary = MLP((savers, 96, 16), **plain, key=keys[0])
+        self.local = MLP((1 + 8 + 16, width, width, 1), heads=heads, **plain, key=keys[1])
         self.embedding = jax.random.normal(keys[2], (savers, 8))
 
     def __call__(self, x, head=0):

@@ -15,7 +15,7 @@ from equilearn.data import image_split
 from equilearn.images import fit_classifier, players
 from equilearn.labs.gan import CENTRES, Plane, energy_distance, judged, points
 from equilearn.learn import LearnSettings, learn
-from equilearn.networks import FeedForward
+from equilearn.networks import MLP
 from equilearn.optimizers import adam
 from equilearn.supervised import classification_baselines
 from equilearn.whitebox.convolution import convolve, convolve_backwards, max_pool
@@ -141,8 +141,8 @@ problem = Plane(latent=2, penalty=0.1, episodes=episodes, rings=False)
 keys = jax.random.split(jax.random.key(0), 6)
 he = {"activation": jax.nn.relu, "initialiser": jax.nn.initializers.he_normal()}
 pair = {
-    "generator": FeedForward((2, 64, 64, 2), key=keys[0], **he),
-    "discriminator": FeedForward((2, 64, 64, 1), key=keys[1], **he),
+    "generator": MLP((2, 64, 64, 2), key=keys[0], **he),
+    "discriminator": MLP((2, 64, 64, 1), key=keys[1], **he),
 }
 world = problem.world(pair, pictures=5, samples=2000, key=keys[2])
 settings = LearnSettings(episodes=episodes, batch_size=256, check_every=40)

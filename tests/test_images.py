@@ -16,7 +16,7 @@ from equilearn.labs.ball import HELD, RADIUS, SIDE, Ball, folded, throw
 from equilearn.labs.gan import CENTRES, GAN, RADII, Plane, energy_distance, judged, points
 from equilearn.labs.images import Images
 from equilearn.learn import LearnSettings, key_of, learn
-from equilearn.networks import FeedForward
+from equilearn.networks import MLP
 from equilearn.networks.generative import ConvDense, Generator
 from equilearn.optimizers import adam
 from equilearn.supervised import Split, classification_baselines
@@ -224,7 +224,7 @@ def test_the_lab_shows_what_lenet_sees_and_reads_a_digit_of_ones_own(shared, tmp
 def test_the_discriminator_trains_on_both_kinds_and_the_generator_through_it_alone():
     """The gradient of the game is that of each player's own loss, with the other one held fixed."""
     keys = jax.random.split(jax.random.key(0), 3)
-    pair = {"generator": FeedForward((2, 8, 2), key=keys[0]), "discriminator": FeedForward((2, 8, 1), key=keys[1])}
+    pair = {"generator": MLP((2, 8, 2), key=keys[0]), "discriminator": MLP((2, 8, 1), key=keys[1])}
     problem = Plane(latent=2, penalty=0.3, episodes=4, rings=False)
     batch, key = points(False, 32, key=keys[2]), jax.random.key(5)
     slopes = eqx.filter_grad(lambda n: problem.loss(n, None, batch, key=key)[0])(pair)
@@ -272,7 +272,7 @@ def test_modes_are_counted_and_distances_of_equal_distributions_are_small():
 def test_the_way_is_kept_and_the_game_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
     def run(folder):
         keys = jax.random.split(jax.random.key(0), 3)
-        pair = {"generator": FeedForward((2, 8, 2), key=keys[0]), "discriminator": FeedForward((2, 8, 1), key=keys[1])}
+        pair = {"generator": MLP((2, 8, 2), key=keys[0]), "discriminator": MLP((2, 8, 1), key=keys[1])}
         problem = Plane(latent=2, penalty=0.1, episodes=6, rings=True)
         world = problem.world(pair, pictures=4, samples=5, key=keys[2])
         settings = LearnSettings(episodes=6, batch_size=1024, check_every=2)

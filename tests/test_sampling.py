@@ -15,6 +15,7 @@ from equilearn.equilibrium.problem import EquilibriumProblem
 from equilearn.equilibrium.sampling import inclusion, pairs, systematic
 from equilearn.learn import key_of
 from equilearn.networks import MLP
+from equilearn.networks.mlp import lecun
 
 COVARIANCE = tuple(tuple(float(x) for x in row) for row in np.eye(4) + 1)
 DRAWS = 10_000
@@ -154,7 +155,7 @@ def test_the_loss_is_right_on_average():
     def problem(count):
         return EquilibriumProblem(model, eq.SolveSettings(sampled_nodes=count), ("price",))
 
-    network = MLP(4, 1, width=8, depth=1, key=key_of(2))
+    network = MLP((4, 8, 1), initialiser=lecun, last=0.1, activation=jax.nn.swish, key=key_of(2))
     world = problem(0).world(network, {}, key=key_of(3))
     policy = PolicyFunction(network, world.scaling, model)
     batch = jax.vmap(model.initial)(jax.random.split(key_of(4), 128))

@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression
 
 from equilearn.errors import UserError
 from equilearn.learn import LearnSettings, key_of, learn, learn_many
-from equilearn.networks import FeedForward
+from equilearn.networks import MLP
 from equilearn.optimizers import adam
 from equilearn.supervised import (
     Supervised,
@@ -22,7 +22,7 @@ from equilearn.supervised import (
     regression_metrics,
     split,
 )
-from equilearn.whitebox.mlp import MLP
+from equilearn.whitebox import mlp as whitebox
 from equilearn.whitebox.normalisation import BatchNorm
 
 
@@ -88,8 +88,8 @@ def test_calibration_is_perfect_where_confidence_is_right():
 
 
 def test_the_fast_network_is_the_white_box():
-    white = MLP.fresh([4, 6, 5, 3], activation="tanh", output="softmax", seed=0)
-    fast = FeedForward((4, 6, 5, 3), activation=jnp.tanh, key=jax.random.key(0))
+    white = whitebox.MLP.fresh([4, 6, 5, 3], activation="tanh", output="softmax", seed=0)
+    fast = MLP((4, 6, 5, 3), activation=jnp.tanh, key=jax.random.key(0))
     weights, biases = ([jnp.asarray(a, jnp.float32) for a in part] for part in (white.weights, white.biases))
     fast = eqx.tree_at(lambda n: (n.weights, n.biases), fast, (weights, biases))
     x = np.random.default_rng(1).normal(size=(9, 4))
@@ -98,7 +98,7 @@ def test_the_fast_network_is_the_white_box():
 
 
 def test_fast_batch_normalisation_is_the_white_box():
-    network = FeedForward((3, 4, 2), batch_norm=True, activation=lambda h: h, key=jax.random.key(0))
+    network = MLP((3, 4, 2), batch_norm=True, activation=lambda h: h, key=jax.random.key(0))
     x = jax.random.normal(jax.random.key(1), (20, 3))
     layer = BatchNorm.fresh(4)
     hidden, _ = layer.forward(np.asarray(x @ network.weights[0], float), training=True)
@@ -108,7 +108,7 @@ def test_fast_batch_normalisation_is_the_white_box():
 
 
 def test_dropout_keeps_the_mean_and_is_off_in_use():
-    network = FeedForward((3, 500, 1), dropout=0.4, key=jax.random.key(0))
+    network = MLP((3, 500, 1), dropout=0.4, key=jax.random.key(0))
     x = jnp.ones((1, 3))
     keys = jax.random.split(jax.random.key(1), 2000)
     mean = jax.vmap(lambda k: network(x, key=k))(keys).mean()
@@ -120,7 +120,7 @@ def test_side_by_side_is_what_each_gives_alone():
     problems = [Supervised.of(split(*line(seed=s), seed=s)) for s in range(3)]
     keys = jax.random.split(key_of(5), 3)
     settings = LearnSettings(episodes=20, batch_size=60, check_every=20)
-    make = lambda key: FeedForward((3, 8, 1), key=key)  # noqa: E731
+    make = lambda key: MLP((3, 8, 1), key=key)  # noqa: E731
     together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *problems)
     networks, _, losses = learn_many(together, jax.vmap(make)(keys), (), adam(0.01), settings, keys=keys)
     assert losses["loss"].shape == (3, 20)

@@ -36,7 +36,7 @@ def said(model, state_of):
     state = state_of()
     features = model.features(state).shape[0]
     raw = sum(one.outputs for one in model.policies(state).values())
-    network = MLP(features, raw, width=2, depth=0, heads=model.shock.states, key=jax.random.key(0))
+    network = MLP((features, raw), heads=model.shock.states, key=jax.random.key(0))
     network = jax.tree.map(lambda leaf: 0 * leaf if eqx.is_array(leaf) else leaf, network)
     policy = PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
     errors = jax.jit(functools.partial(equation_errors, policy))(state)

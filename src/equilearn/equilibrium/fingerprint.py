@@ -42,7 +42,7 @@ def _equations_of(model: Model, precision: str) -> str:
     outputs = sum(one.outputs for one in jax.eval_shape(model.policies, state).values())
 
     def errors(weights: Any, state: Any) -> Any:
-        network = MLP(features, outputs, width=1, depth=0, heads=model.shock.states, key=jax.random.key(0))
+        network = MLP((features, outputs), heads=model.shock.states, key=jax.random.key(0))
         network = eqx.tree_at(lambda n: n.weights, network, weights)
         policy = PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
         counted = {f"weights of {name}": own for name, own in equation_weights(policy, state).items()}

@@ -34,6 +34,7 @@ from equilearn.learn import Outcome, key_of
 from equilearn.learn.checkpoint import save_tree
 from equilearn.learn.files import refuse
 from equilearn.networks import MLP, Scaling, Swish
+from equilearn.networks.mlp import lecun
 
 SUFFIX = ".npz"
 MOST_STATES = 10**9
@@ -345,7 +346,9 @@ def fresh_policy(model: Model, settings: SolveSettings, *, key: PRNGKeyArray) ->
 def _network(
     features: int, outputs: int, width: int, depth: int, steepness: float, heads: int, key: PRNGKeyArray
 ) -> MLP:
-    return MLP(features, outputs, width=width, depth=depth, activation=Swish(steepness), heads=heads, key=key)
+    """Return a network that says about zero, whatever it is given."""
+    sizes = (features, *[width] * depth, outputs)
+    return MLP(sizes, activation=Swish(steepness), initialiser=lecun, last=0.1, heads=heads, key=key)
 
 
 @eqx.filter_jit

@@ -69,9 +69,9 @@ def started(model: Model, settings: SolveSettings, fresh: PolicyFunction, start:
 
 def _sizes(policy: PolicyFunction) -> dict[str, int]:
     network = policy.network
-    outputs = network.weights[-1].shape[0] // network.heads
+    outputs = network.weights[-1].shape[1] // network.heads
     return {
-        "features": network.weights[0].shape[1],
+        "features": network.weights[0].shape[0],
         "states of the chain": network.heads,
         "numbers of the policies": outputs,
     }

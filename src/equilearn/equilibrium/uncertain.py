@@ -67,7 +67,7 @@ def _equations(model: Uncertain, like: Any) -> Callable[[Any], Float[np.ndarray,
     """
     features = model.features(like).shape[0]
     outputs = sum(one.outputs for one in model.policies(like).values())
-    network = MLP(features, outputs, width=4, depth=0, heads=model.shock.states, key=jax.random.key(1))
+    network = MLP((features, outputs), heads=model.shock.states, key=jax.random.key(1))
     network = jax.tree.map(lambda leaf: 0 * leaf if eqx.is_array(leaf) else leaf, network)  # deaf to the parameters
     policy = PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
 

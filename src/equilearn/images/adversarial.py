@@ -24,8 +24,8 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from equilearn.learn import Problem
 from equilearn.learn.problem import Note
 from equilearn.networks.convolutional import follow
-from equilearn.networks.feedforward import Moments
 from equilearn.networks.generative import Generator
+from equilearn.networks.mlp import Moments
 from equilearn.optimizers import cosine, every, scale_by_progress
 
 

@@ -22,9 +22,9 @@ from equilearn.compiling import in_batches
 from equilearn.errors import UserError
 from equilearn.learn import LearnSettings, Problem, Run, key_of, learn
 from equilearn.learn.problem import Score
-from equilearn.networks import FeedForward
+from equilearn.networks import MLP
 from equilearn.networks.convolutional import ConvNet, LeNet, follow
-from equilearn.networks.feedforward import Moments
+from equilearn.networks.mlp import Moments
 from equilearn.optimizers import adam
 from equilearn.supervised import Split
 
@@ -32,7 +32,7 @@ Bytes = UInt8[Array, "B R S"]
 AT_ONCE = 250
 """Pictures that are looked at together outside training: gathered patches take memory."""
 NETWORKS: dict[str, Callable[[int, int, PRNGKeyArray], Any]] = {
-    "mlp": lambda side, classes, key: FeedForward((side * side, 256, classes), dropout=0.2, key=key),
+    "mlp": lambda side, classes, key: MLP((side * side, 256, classes), dropout=0.2, key=key),
     "lenet": lambda side, classes, key: LeNet(classes, key=key),
     "modern": lambda side, classes, key: ConvNet(1, classes, filters=(16, 32, 64), key=key),
 }
@@ -46,7 +46,7 @@ def logits(
     scaled = x[..., None].astype(jnp.float32) / 255
     if isinstance(network, ConvNet):
         return network(scaled, moments)
-    if isinstance(network, FeedForward):
+    if isinstance(network, MLP):
         return network(scaled.reshape(len(x), x.shape[1] * x.shape[2]), key=key), ()
     return network(scaled), ()
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from equilearn.labs import Figures, Lab, Part
 from equilearn.learn import LearnSettings, learn_many
-from equilearn.networks import FeedForward
+from equilearn.networks import MLP
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
@@ -88,8 +88,8 @@ class Approximation(Lab):
         members = jax.tree.map(lambda leaf: jnp.stack([leaf] * self.seeds), Supervised.of(data))
         keys = jax.random.split(jax.random.key(self.seed), self.seeds)
 
-        def fresh(key: Any) -> FeedForward:
-            return FeedForward((2, *design.hidden, 1), activation=ACTIVATIONS[design.activation],
+        def fresh(key: Any) -> MLP:
+            return MLP((2, *design.hidden, 1), activation=ACTIVATIONS[design.activation],
                                initialiser=jax.nn.initializers.he_normal(), key=key)  # fmt: skip
 
         settings = LearnSettings(episodes=self.epochs, batch_size=min(BATCH, self.samples))

@@ -19,7 +19,7 @@ from equilearn.images import Adversarial, FittedClassifier, fit_classifier, make
 from equilearn.labs import Figures, Lab, Part
 from equilearn.learn import LearnSettings, key_of, learn
 from equilearn.learn.ensemble import learn_many
-from equilearn.networks import FeedForward
+from equilearn.networks import MLP
 from equilearn.networks.generative import ConvDense, Generator
 from equilearn.optimizers import adam
 from equilearn.report import Findings
@@ -131,8 +131,8 @@ class GAN(Lab):
             generator, discriminator, noise = jax.random.split(key, 3)
             he = {"activation": jax.nn.relu, "initialiser": jax.nn.initializers.he_normal()}
             pair = {
-                "generator": FeedForward((2, 64, 64, 2), key=generator, **he),
-                "discriminator": FeedForward((2, 64, 64, 1), key=discriminator, **he),
+                "generator": MLP((2, 64, 64, 2), key=generator, **he),
+                "discriminator": MLP((2, 64, 64, 1), key=discriminator, **he),
             }
             pairs.append(pair)
             worlds.append(problem.world(pair, pictures=min(WAY, self.episodes + 1), samples=POINTS, key=noise))

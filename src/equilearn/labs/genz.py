@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from equilearn.data.genz import GENZ, draw_parameters, sample
 from equilearn.labs import Figures, Lab, Part
 from equilearn.learn import LearnSettings, learn_many
-from equilearn.networks import FeedForward
+from equilearn.networks import MLP
 from equilearn.optimizers import adam, soap
 from equilearn.report import Findings
 from equilearn.report.findings import spread
@@ -207,8 +207,8 @@ def study(
     problems = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
     keys = jax.random.split(jax.random.key(seed), len(members))
 
-    def network(key: Any) -> FeedForward:
-        return FeedForward((dimension, *design.hidden, 1), activation=design.activation, key=key)
+    def network(key: Any) -> MLP:
+        return MLP((dimension, *design.hidden, 1), activation=design.activation, key=key)
 
     batch = min(points, 500)
     settings = LearnSettings(episodes=max(1, steps // (points // batch)), batch_size=batch)

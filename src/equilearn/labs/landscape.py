@@ -11,7 +11,7 @@ import numpy as np
 from equilearn.data import load_small
 from equilearn.labs import Figures, Lab, Part
 from equilearn.learn import LearnSettings
-from equilearn.networks import FeedForward
+from equilearn.networks import MLP
 from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
@@ -21,7 +21,7 @@ from equilearn.supervised import Fitted, classification_baselines, fit, split
 DESIGNS = {"one hidden layer": (64,), "eight hidden layers": (32,) * 8}
 
 
-def filter_normalised(network: FeedForward, key: Any) -> FeedForward:
+def filter_normalised(network: MLP, key: Any) -> MLP:
     """Return a random direction in which every unit's incoming weights are as long as the network's own.
 
     Without that, a network whose weights are large (and whose function is the same) would look flatter. Biases do

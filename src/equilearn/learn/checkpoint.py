@@ -22,7 +22,7 @@ from jaxtyping import PyTree
 from equilearn.errors import UserError
 from equilearn.learn.files import write_atomically
 
-FORMAT = 2
+FORMAT = 3
 Tree = TypeVar("Tree")
 
 

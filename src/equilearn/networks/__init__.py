@@ -1,6 +1,5 @@
 """Networks as pytrees, on Equinox."""
 
-from equilearn.networks.feedforward import FeedForward
 from equilearn.networks.mlp import MLP, Swish
 from equilearn.networks.named import ACTIVATIONS, INITIALISERS, activation_of, name_of, named
 from equilearn.networks.recurrent import Attention, Recurrent
@@ -11,7 +10,6 @@ __all__ = [
     "INITIALISERS",
     "MLP",
     "Attention",
-    "FeedForward",
     "Recurrent",
     "Scaling",
     "Swish",

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 import equilearn.networks.rows as rows
-from equilearn.networks.feedforward import Moments
+from equilearn.networks.mlp import Moments
 
 Images = Float[Array, "B R S C"]
 Resized = Float[Array, "B r s C"]

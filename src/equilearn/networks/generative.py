@@ -13,8 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from equilearn.networks.convolutional import BatchNorm, Conv, Images
-from equilearn.networks.feedforward import FeedForward, Moments
-from equilearn.networks.mlp import Activation
+from equilearn.networks.mlp import MLP, Activation, Moments
 
 
 class ConvDense(eqx.Module):
@@ -24,7 +23,7 @@ class ConvDense(eqx.Module):
     """
 
     convs: list[Conv]
-    dense: FeedForward
+    dense: MLP
     activation: Activation = eqx.field(static=True)
 
     def __init__(
@@ -52,9 +51,7 @@ class ConvDense(eqx.Module):
             rows, columns, channels = (rows - size) // stride + 1, (columns - size) // stride + 1, filters
         self.activation = activation
         he = jax.nn.initializers.he_normal()
-        self.dense = FeedForward(
-            (rows * columns * channels, *sizes), activation=activation, initialiser=he, key=keys[0]
-        )
+        self.dense = MLP((rows * columns * channels, *sizes), activation=activation, initialiser=he, key=keys[0])
 
     def __call__(self, x: Images) -> Float[Array, "B O"]:
         """Return the outputs of a batch."""
@@ -70,7 +67,7 @@ class Generator(eqx.Module):
     between 0 and 1. Each convolution (size 4) doubles the sides.
     """
 
-    dense: FeedForward
+    dense: MLP
     convs: list[Conv]
     norms: list[BatchNorm]
     start_shape: tuple[int, int, int] = eqx.field(static=True)
@@ -87,7 +84,7 @@ class Generator(eqx.Module):
         keys = jax.random.split(key, len(filters) + 1)
         self.start_shape = (side, side, filters[0])
         he = jax.nn.initializers.he_normal()
-        self.dense = FeedForward((latent, side * side * filters[0]), initialiser=he, key=keys[0])
+        self.dense = MLP((latent, side * side * filters[0]), initialiser=he, key=keys[0])
         pairs = list(zip(filters, [*filters[1:], 1], strict=True))
         self.convs = [
             Conv(before, after, 4, stride=2, margin=1, transposed=True, bias=after == 1, key=one)

@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from equilearn.errors import UserError
-from equilearn.networks.feedforward import Initialiser
-from equilearn.networks.mlp import Activation
+from equilearn.networks.mlp import Activation, Initialiser
 
 ACTIVATIONS: dict[str, Activation] = {
     "elu": jax.nn.elu,

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
-from equilearn.networks import FeedForward
+from equilearn.networks import MLP
 from equilearn.optimizers import adam, constant, every
 from equilearn.reinforcement.acting import Actors, Experience
 from equilearn.reinforcement.agent import Agent, Begun, Playing, Stage, World
@@ -57,7 +57,7 @@ class Actor(eqx.Module):
 class Critic(eqx.Module):
     """Q(s, a)."""
 
-    network: FeedForward
+    network: MLP
     features: Features = eqx.field(static=True)
     low: tuple[float, ...] = eqx.field(static=True)
     high: tuple[float, ...] = eqx.field(static=True)
@@ -121,7 +121,7 @@ class DDPG(Agent):
         sizes = (features.size + len(low), *self.hidden, 1)
         made = Perceptron(space, len(low), self.hidden, last=0.01, activation=jax.nn.relu, key=actor_key)
         critics = tuple(
-            Critic(FeedForward(sizes, initialiser=jax.nn.initializers.he_uniform(), key=one), features, low, high)
+            Critic(MLP(sizes, initialiser=jax.nn.initializers.he_uniform(), key=one), features, low, high)
             for one in critic_keys
         )
         return {"actor": Actor(made, low, high), "critics": critics}

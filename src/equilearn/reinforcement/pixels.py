@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from equilearn.errors import UserError
-from equilearn.networks import FeedForward
+from equilearn.networks import MLP
 from equilearn.networks.convolutional import Conv
 from equilearn.reinforcement.environment import Space
 from equilearn.reinforcement.policies import ORTHOGONAL, Perceptron
@@ -38,7 +38,7 @@ class Pixels(eqx.Module):
     convolutions: list[Conv]
     norms: list[tuple[Float[Array, " F"], Float[Array, " F"]]]
     """gamma and beta of the normalisation, where there is one."""
-    network: FeedForward
+    network: MLP
     highest: float = eqx.field(static=True)
     channels_first: bool = eqx.field(static=True)
 
@@ -79,8 +79,8 @@ class Pixels(eqx.Module):
             rows, columns, channels = (rows - size) // stride + 1, (columns - size) // stride + 1, filters
         self.norms = [(jnp.ones(one), jnp.zeros(one)) for one, *_ in convolutions] if layer_norm else []
         sizes = (math.prod((rows, columns, channels)), *hidden, outputs)
-        network = FeedForward(sizes, initialiser=ORTHOGONAL, layer_norm=layer_norm, key=last_key)
-        self.network = eqx.tree_at(lambda one: one.weights[-1], network, replace_fn=lambda w: w * last / np.sqrt(2))
+        options = {"initialiser": ORTHOGONAL, "last": last / math.sqrt(2), "layer_norm": layer_norm}
+        self.network = MLP(sizes, **options, key=last_key)
 
     def __call__(self, observation: Array) -> Float[Array, "B outputs"]:
         """Return the outputs of a batch of pictures."""

@@ -10,6 +10,7 @@ Legend: B observations, F features, A actions (numbers of an action).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import equinox as eqx
@@ -19,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from equilearn.networks import FeedForward
+from equilearn.networks import MLP
 from equilearn.networks.mlp import Activation
 from equilearn.reinforcement.environment import Features, Space, actions_of, box_of
 
@@ -29,7 +30,7 @@ ORTHOGONAL = jax.nn.initializers.orthogonal(np.sqrt(2))
 class Perceptron(eqx.Module):
     """A multi-layer perceptron on observations, orthogonal: gain sqrt(2), the last layer with its own."""
 
-    network: FeedForward
+    network: MLP
     features: Features = eqx.field(static=True)
 
     def __init__(
@@ -49,8 +50,8 @@ class Perceptron(eqx.Module):
         """
         self.features = Features.of(space)
         sizes = (self.features.size, *hidden, outputs)
-        network = FeedForward(sizes, activation=activation, initialiser=ORTHOGONAL, layer_norm=layer_norm, key=key)
-        self.network = eqx.tree_at(lambda one: one.weights[-1], network, replace_fn=lambda w: w * last / np.sqrt(2))
+        options = {"initialiser": ORTHOGONAL, "last": last / math.sqrt(2), "layer_norm": layer_norm}
+        self.network = MLP(sizes, activation=activation, **options, key=key)
 
     def __call__(self, observation: Array) -> Float[Array, "B outputs"]:
         """Return the outputs of a batch of observations."""

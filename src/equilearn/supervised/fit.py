@@ -24,7 +24,7 @@ from jaxtyping import Float, PRNGKeyArray
 from equilearn.errors import DivergenceError, UserError, first_line
 from equilearn.learn import LearnSettings, Run, key_of, learn
 from equilearn.learn.identity import fingerprint
-from equilearn.networks import INITIALISERS, FeedForward, activation_of, name_of, named
+from equilearn.networks import INITIALISERS, MLP, activation_of, name_of, named
 from equilearn.optimizers import adam
 from equilearn.supervised.answers import Answers
 from equilearn.supervised.baselines import classification_baselines, regression_baselines
@@ -205,7 +205,7 @@ def _units(hidden: Any) -> tuple[int, ...]:
 
 def _network(
     sizes: tuple[int, ...], activation: Any, initialiser: Any, options: dict[str, Any], *, key: PRNGKeyArray
-) -> FeedForward:
+) -> MLP:
     """Return a network before training.
 
     Raises:
@@ -219,7 +219,7 @@ def _network(
         raise UserError(f"hidden: a network of the sizes {sizes} has {weights:,} weights; choose smaller layers.")
     function, draw = activation_of(activation), named("initialiser", initialiser, INITIALISERS)
     try:
-        network = single(FeedForward(sizes, activation=function, initialiser=draw, key=key, **options))
+        network = single(MLP(sizes, activation=function, initialiser=draw, key=key, **options))
         shapes = [weight.shape for weight in network.weights]
     except Exception as error:
         raise UserError(f"initialiser: cannot draw the weights of {sizes} ({first_line(error)[:200]}).") from None
@@ -228,7 +228,7 @@ def _network(
     return network
 
 
-def _known(network: FeedForward) -> str:
+def _known(network: MLP) -> str:
     """Return the activation's name, or a fingerprint of a function of one's own."""
     return name_of(network.activation) or fingerprint(network.activation, jnp.zeros(2))
 

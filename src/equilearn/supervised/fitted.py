@@ -20,8 +20,8 @@ from scipy.special import softmax
 from equilearn.errors import UserError
 from equilearn.learn.checkpoint import load_tree, read_header, save_tree
 from equilearn.learn.files import refuse
-from equilearn.networks import ACTIVATIONS, FeedForward, name_of
-from equilearn.networks.feedforward import Moments
+from equilearn.networks import ACTIVATIONS, MLP, name_of
+from equilearn.networks.mlp import Moments
 from equilearn.supervised.answers import Answers
 from equilearn.supervised.coding import Coding
 from equilearn.supervised.inputs import Inputs
@@ -38,7 +38,7 @@ class Predictor:
     """A network with all that is needed to use it on rows like those it was fitted to."""
 
     coding: Coding
-    network: FeedForward
+    network: MLP
     moments: Moments
     """Of the hidden layers over the training part, where the network normalises batches; else empty."""
 
@@ -159,7 +159,7 @@ class Predictor:
 
 
 @eqx.filter_jit
-def _outputs(network: FeedForward, moments: Moments, x: Float[Array, "n I"]) -> Float[Array, "n O"]:
+def _outputs(network: MLP, moments: Moments, x: Float[Array, "n I"]) -> Float[Array, "n O"]:
     return network(x, moments=moments or None)
 
 
@@ -223,9 +223,9 @@ def _template(coding: Coding, stored: dict[str, Any]) -> Any:
     if not sensible:
         raise ValueError("no sizes of a network")
 
-    def make(key: Any) -> tuple[FeedForward, Moments]:
+    def make(key: Any) -> tuple[MLP, Moments]:
         options = {"activation": ACTIVATIONS[stored["activation"]], "dropout": dropout, "batch_norm": batch_norm}
-        network = single(FeedForward(tuple(sizes), key=key, **options))
+        network = single(MLP(tuple(sizes), key=key, **options))
         return network, network.moments(jnp.zeros((1, sizes[0]), jnp.float32)) if batch_norm else ()
 
     return eqx.filter_eval_shape(make, jax.random.key(0))

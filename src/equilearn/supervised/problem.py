@@ -16,8 +16,8 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from equilearn.learn import Problem
-from equilearn.networks import FeedForward
-from equilearn.networks.feedforward import Moments
+from equilearn.networks import MLP
+from equilearn.networks.mlp import Moments
 from equilearn.supervised.inputs import moments
 from equilearn.supervised.splits import Split
 
@@ -52,14 +52,12 @@ class Supervised(Problem):
         arrays = (*data[:4], center, spread, weights)
         return Supervised(*(jnp.asarray(a, jnp.float32) for a in arrays), classify=classify)
 
-    def generate(self, networks: FeedForward, world: Any, *, key: PRNGKeyArray) -> tuple[Any, Any]:
+    def generate(self, networks: MLP, world: Any, *, key: PRNGKeyArray) -> tuple[Any, Any]:
         """Hand back the training set."""
         del networks, key
         return (self.x, self.t), world
 
-    def loss(
-        self, networks: FeedForward, world: Any, batch: Any, *, key: PRNGKeyArray
-    ) -> tuple[Scalar, dict[str, Scalar]]:
+    def loss(self, networks: MLP, world: Any, batch: Any, *, key: PRNGKeyArray) -> tuple[Scalar, dict[str, Scalar]]:
         """Return the mean loss of a mini-batch; units are dropped, batches normalised."""
         del world
         x, t = batch
@@ -70,7 +68,7 @@ class Supervised(Problem):
         """Return every sample's loss, unweighted."""
         return optax.softmax_cross_entropy(outputs, t) if self.classify else jnp.mean((outputs - t) ** 2, axis=1)
 
-    def check(self, networks: FeedForward, world: Any, *, key: PRNGKeyArray) -> dict[str, Float[Array, "..."]]:
+    def check(self, networks: MLP, world: Any, *, key: PRNGKeyArray) -> dict[str, Float[Array, "..."]]:
         """Return every validation sample's loss."""
         del world, key
         return {"validation": self.losses(self.outputs(networks, self.x_validation), self.t_validation)}
@@ -79,11 +77,11 @@ class Supervised(Problem):
         """Return standardised inputs."""
         return (x - self.center) / self.spread
 
-    def moments(self, networks: FeedForward) -> Moments:
+    def moments(self, networks: MLP) -> Moments:
         """Return the moments of the hidden layers over the training part (at most some 4,096 rows of it)."""
         every = -(-len(self.x) // 4096)
         return networks.moments(self.scaled(self.x[::every])) if networks.batch_norm else ()
 
-    def outputs(self, networks: FeedForward, x: Float[Array, "B I"]) -> Float[Array, "B O"]:
+    def outputs(self, networks: MLP, x: Float[Array, "B I"]) -> Float[Array, "B O"]:
         """Return the network's outputs in use: nothing dropped, normalised by the training part's moments."""
         return networks(self.scaled(x), moments=self.moments(networks) if networks.batch_norm else None)
