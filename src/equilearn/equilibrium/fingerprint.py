@@ -48,5 +48,5 @@ def _equations_of(model: Model, precision: str) -> str:
         counted = {f"weights of {name}": own for name, own in equation_weights(policy, state).items()}
         return equation_errors(policy, state) | counted
 
-    weights = (jax.ShapeDtypeStruct((outputs * model.shock.states, features), jnp.zeros(()).dtype),)
+    weights = (jax.ShapeDtypeStruct((features, outputs * model.shock.states), jnp.zeros(()).dtype),)
     return fingerprint(errors, weights, state)
