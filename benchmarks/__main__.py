@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from equilearn.folders import versions
 from equilearn.learn.checkpoint import write_atomically
-from equilearn.runs import versions
 
 PARTS = {
     "accuracy": "Time to accuracy: the economy with sixty generations",

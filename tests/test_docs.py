@@ -21,7 +21,7 @@ from test_histories import Planner, exact
 from test_training import OWN as WALK
 
 import equilearn as eq
-from equilearn import agent_runs, cli, labs, reinforcement, runs, seed_runs
+from equilearn import agent_runs, cli, folders, lab_runs, reinforcement, runs, seed_runs
 from equilearn.economies import find
 from equilearn.equilibrium import start
 from equilearn.equilibrium.solve import check_solvable
@@ -196,8 +196,9 @@ def test_every_command_line_of_the_pages_is_one(tmp_path, monkeypatch, capsys):
         settings = None if model is None else model.settings()
         return SimpleNamespace(model=model, settings=settings, accuracy=stop, simulate=stop)
 
-    for module, name in ((runs, "begin"), (runs, "resume"), (seed_runs, "begin"), (agent_runs, "begin"), (labs, "run")):
-        monkeypatch.setattr(module, name, stop)
+    for module in (runs, seed_runs, agent_runs, lab_runs):
+        monkeypatch.setattr(module, "begin", stop)
+    monkeypatch.setattr(folders, "read_settings", stop)  # of `resume`
     monkeypatch.setattr(runs, "open_run", opened)
     monkeypatch.setattr(start, "_check", lambda solution: None)
     monkeypatch.setattr(devices, "connect", lambda **given: None)

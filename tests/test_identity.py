@@ -365,9 +365,9 @@ def tampered(run, path, *, arrays=None, compress=False, **header):
 
 
 TAMPERED = {
-    "not finite": ({"arrays": {"0": np.full((8, 1), np.nan, np.float32)}}, "not finite"),
-    "another shape": ({"arrays": {"0": np.zeros((9, 1), np.float32)}}, "but float32[8, 1] here"),
-    "another type": ({"arrays": {"0": np.zeros((8, 1), np.int8)}}, "is int8[8, 1] in the file"),
+    "not finite": ({"arrays": {"0": np.full((1, 8), np.nan, np.float32)}}, "not finite"),
+    "another shape": ({"arrays": {"0": np.zeros((1, 9), np.float32)}}, "but float32[1, 8] here"),
+    "another type": ({"arrays": {"0": np.zeros((1, 8), np.int8)}}, "is int8[1, 8] in the file"),
     "a deep network": ({"settings": {"depth": 100_000}}, "depth"),
     "a wide network": ({"settings": {"width": 10**9}}, "width"),
     "text for a setting": ({"settings": {"width": "8"}}, "width"),

@@ -16,7 +16,7 @@ import pytest
 from forking import COMMAND, start
 from rich.console import Console
 
-from equilearn import cli, labs
+from equilearn import cli, lab_runs, labs
 from equilearn.errors import UserError
 from equilearn.labs.dimension import Dimension
 from equilearn.labs.gradients import Gradients
@@ -54,7 +54,7 @@ def test_an_interrupted_lab_goes_on_with_the_part_it_was_at(tmp_path, monkeypatc
 
     monkeypatch.setattr(Gradients, "_measure", stop_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        labs.run("gradients", Gradients(depth=4, width=8, seeds=2), folder)
+        lab_runs.begin("gradients", Gradients(depth=4, width=8, seeds=2), folder)
     assert len(list((folder / "parts").iterdir())) == 2 and not (folder / "result.json").exists()
     assert cli.run(["resume", str(folder)]) == 0
     assert len(calls) == 3 + 4, "the two finished parts are not done again"
@@ -66,18 +66,30 @@ def test_a_lab_that_is_done_is_not_done_again(done, monkeypatch):
     whole = (done / "result.json").read_bytes()
     monkeypatch.setattr(Gradients, "_measure", None)
     assert cli.run(["resume", str(done)]) == 0
-    assert cli.run(["lab", "gradients", *SMALL, "--out", str(done)]) == 0
     assert (done / "result.json").read_bytes() == whole
 
 
-def test_other_settings_in_a_labs_folder_are_named(done, capsys):
-    capsys.readouterr()
-    assert cli.run(["lab", "gradients", *SMALL[:-1], "3", "--out", str(done)]) == 2
-    assert "seeds is 2 there, but 3 here" in capsys.readouterr().err
-    assert cli.run(["lab", "dimension", "--out", str(done)]) == 2
-    assert "lab is Gradients there, but Dimension here" in capsys.readouterr().err
-    assert cli.run(["solve", "brock-mirman", "--out", str(done)]) == 2
-    assert "holds a run already" in capsys.readouterr().err
+def test_a_folder_that_holds_a_run_is_not_begun_anew(done, capsys):
+    whole = (done / "settings.json").read_bytes()
+    for command in (
+        ["lab", "gradients", *SMALL],
+        ["lab", "dimension"],
+        ["solve", "brock-mirman"],
+        ["solve", "brock-mirman", "--seeds", "2"],
+        ["train", "dqn", "CartPole-v1"],
+    ):
+        capsys.readouterr()
+        assert cli.run([*command, "--out", str(done)]) == 2
+        assert f"holds a run already; `equilearn resume {done}`" in capsys.readouterr().err
+    for command, words in (
+        (["resume", "--episodes", "3"], "is a lab, which goes on as it was begun"),
+        (["resume", "--model", "own.py:Own"], "is a lab, which goes on as it was begun"),
+        (["evaluate"], "holds a lab, not an economy"),
+        (["simulate"], "holds a lab, not an economy"),
+    ):
+        assert cli.run([command[0], str(done), *command[1:]]) == 2
+        assert words in capsys.readouterr().err
+    assert (done / "settings.json").read_bytes() == whole
 
 
 def test_settings_changed_after_the_run_do_not_pass_its_parts_off_as_theirs(done, capsys):
@@ -91,7 +103,7 @@ def test_settings_changed_after_the_run_do_not_pass_its_parts_off_as_theirs(done
         ({"width": 0}, "width must be at least"),
         ({"girth": 9}, "other settings than this version's"),
     ):
-        (done / "settings.json").write_text(json.dumps({"lab": "gradients", "settings": bad}))
+        (done / "settings.json").write_text(json.dumps({"run": "lab", "lab": "gradients", "settings": bad}))
         assert cli.run(["resume", str(done)]) == 2
         assert words in capsys.readouterr().err
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from test_labs import assert_labelled, words
 
-from equilearn import labs
+from equilearn import lab_runs
 from equilearn.errors import UserError
 from equilearn.labs.memory import Memory, _fails
 from equilearn.labs.sentiment import Sentiment
@@ -120,14 +120,14 @@ def test_the_order_of_words_is_read_where_a_bag_of_words_is_blind():
 @pytest.mark.slow
 def test_numbers_are_translated_and_a_lab_that_is_done_again_says_the_same(tmp_path):
     lab = Translate(largest=9999, pairs=3000, tests=200, hidden=32, epochs=12, seeds=1)
-    findings = labs.run("translate", lab, tmp_path / "run")
+    findings = lab_runs.begin("translate", lab, tmp_path / "run")
     assert findings.result["right"]["network"][0] > 0.8 > findings.result["right"]["word by word"][0]
     assert findings.result["right"]["nearest number"] == [0.0]
     numbers, made = lab._make().numbers, lab._slices()
     assert not set(numbers[made[0]]) & set(numbers[made[2]]) and len(set(numbers)) == len(numbers)
     assert_labelled(findings)
     (tmp_path / "run" / "parts" / "start-1.json").unlink()
-    assert labs.run("translate", lab, tmp_path / "run").result == findings.result
+    assert lab_runs.resume(tmp_path / "run").result == findings.result
 
 
 def test_a_network_reads_a_text_with_a_long_memory_better_than_pairs(tmp_path):

@@ -22,6 +22,7 @@ from equilearn.equilibrium.model import PolicyFunction, equation_errors
 from equilearn.equilibrium.solve import check_solvable
 from equilearn.equilibrium.varying import real_numbers
 from equilearn.networks import MLP, Scaling
+from equilearn.networks.mlp import lecun
 
 ECONOMIES = [
     OLG(generations=4, borrowing_limit=-0.1), BondOLG(generations=4), AnalyticOLG(generations=3), BrockMirman(),
@@ -36,7 +37,7 @@ def said(model, state_of):
     state = state_of()
     features = model.features(state).shape[0]
     raw = sum(one.outputs for one in model.policies(state).values())
-    network = MLP((features, raw), heads=model.shock.states, key=jax.random.key(0))
+    network = MLP((features, raw), initialiser=lecun, heads=model.shock.states, key=jax.random.key(0))
     network = jax.tree.map(lambda leaf: 0 * leaf if eqx.is_array(leaf) else leaf, network)
     policy = PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
     errors = jax.jit(functools.partial(equation_errors, policy))(state)

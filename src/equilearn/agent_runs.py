@@ -5,31 +5,26 @@ DIR/last.npz          last checkpoint, for resuming; best.npz is that of the bes
 DIR/metrics.jsonl     one line a check
 DIR/tensorboard/      the same as TensorBoard events
 DIR/agent.npz         the trained agent, for `equilearn.reinforcement.load`
-DIR/result.json       the final figures, for people's scripts
-DIR/figures/*         the learning curve (PNG) and a game (GIF)
-DIR/report.html       one self-contained page that shows them
+DIR/figures/*, DIR/report.html, DIR/result.json: as of every run
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from equilearn.agents import find
 from equilearn.economies import import_file
 from equilearn.errors import UserError
+from equilearn.folders import SETTINGS, begun, held, read_settings, refuse_taken
 from equilearn.labs.learning import at_random, baseline, curves, half_width, interval
 from equilearn.learn import key_of
-from equilearn.learn.files import write_atomically, writing
 from equilearn.reinforcement import Agent, Environment, Trained, train
 from equilearn.reinforcement.registered import find as games_of
 from equilearn.reinforcement.training import fits, tuples
 from equilearn.report import Findings, write_findings
-from equilearn.runs import SETTINGS, refuse_taken, versions
 
 GAMES = 100
 """Games of the last judgement, none of which the agent has learnt from or been chosen by."""
@@ -99,6 +94,7 @@ def begin(training: Training, folder: Path, *, live: bool = True) -> Findings:
     key_of(training.seed)
     refuse_taken(folder)
     content = {
+        "run": "agent",
         "agent": type(training.agent).__name__.lower(),
         "settings": vars(training.agent),
         "environment": training.place,
@@ -106,31 +102,13 @@ def begin(training: Training, folder: Path, *, live: bool = True) -> Findings:
         "on_host": training.on_host,
         "seed": training.seed,
     }
-    with writing(folder):
-        refuse_taken(folder)
-        write_atomically(folder / SETTINGS, (json.dumps(content, indent=2) + "\n").encode())
+    with begun(folder, content):
         return _learn(training, environment, folder, live=live)
 
 
-KINDS = {"agent": str, "settings": dict, "environment": str, "own": bool, "on_host": bool, "seed": int}
-
-
-def stored(folder: Path) -> Training | None:
-    """Return what the settings of a run folder say; None where it holds no agent.
-
-    Raises:
-        UserError: the settings are damaged, or of another version.
-    """
-    try:
-        content = json.loads((folder / SETTINGS).read_text())
-    except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(content, dict) or "agent" not in content:
-        return None
-    path = folder / SETTINGS
-    for name, kind in KINDS.items():
-        if type(content.get(name)) is not kind:
-            raise UserError(f"{path}: is damaged (its {name!r}); put it back as it was, or start the run anew.")
+def _stored(folder: Path) -> Training:
+    """Return what the settings of a run folder say."""
+    path, content = folder / SETTINGS, read_settings(folder, "agent")
     try:
         agent = find(content["agent"])(**tuples(content["settings"]))
     except TypeError:
@@ -141,18 +119,19 @@ def stored(folder: Path) -> Training | None:
     return Training(agent, f".py:{place}" if content["own"] else place, content["seed"], content["on_host"])
 
 
-def resume(folder: Path, training: Training, target: str | None = None, *, live: bool = True) -> Findings:
+def resume(folder: Path, target: str | None = None, *, live: bool = True) -> Findings:
     """Go on with a run from its last checkpoint; on compiled environments it ends where the uninterrupted one would.
 
     Args:
         folder: the run folder.
-        training: what its settings say.
         target: path/to/environment.py:Class for an environment of one's own; a folder never says which code to run.
         live: show a live line where there is a terminal.
 
     Raises:
-        UserError: the environment is needed, or is not the run's; the folder's files are not of one run.
+        UserError: the environment is needed, or is not the run's; the folder's files are not of one run, or are
+            damaged, or of another version.
     """
+    training = _stored(folder)
     if training.own:
         if target is None:
             raise UserError(
@@ -164,7 +143,7 @@ def resume(folder: Path, training: Training, target: str | None = None, *, live:
         raise UserError(f"{folder}: was trained on {training.place}; leave --model out.")
     environment = environment_of(training.target)
     fits(training.agent, environment, on_host=training.on_host)
-    with writing(folder):
+    with held(folder):
         return _learn(training, environment, folder, live=live)
 
 
@@ -175,12 +154,8 @@ def _learn(training: Training, environment: str | Environment, folder: Path, *, 
     )
     trained.save(folder / "agent.npz")
     findings = found(trained, training)
-    write_findings(folder, training.title, findings, {"settings": _written(folder), "versions": versions()})
+    write_findings(folder, training.title, findings)
     return findings
-
-
-def _written(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / SETTINGS).read_text())
 
 
 def found(trained: Trained, training: Training) -> Findings:

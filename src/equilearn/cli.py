@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from equilearn.commands import advise, do, lab, report, say, solve, train
+from equilearn.commands import advise, lab, report, say, solve, train
 from equilearn.errors import UserError
 from equilearn.flags import EvaluateFlags, ResumeFlags, SimulateFlags, parsed_as, target_of
 
@@ -112,30 +112,30 @@ def _resume(arguments: list[str]) -> int:
     folder, flags = target_of("resume", arguments, "the run's folder DIR")
     advise(Path(folder))
     parsed = parsed_as(ResumeFlags, "resume DIR", [folder] if folder.startswith("-") else flags)
-    from equilearn import agent_runs, labs, seed_runs
+    from equilearn import agent_runs, lab_runs, runs, seed_runs
+    from equilearn.folders import WORDS, read_settings
     from equilearn.learn.devices import alone
-    from equilearn.runs import resume
 
     changes = {n: v for n, v in vars(parsed).items() if n != "model" and v is not None}
-    lab, training = labs.stored(Path(folder)), agent_runs.stored(Path(folder))
-    if lab or training:
-        what = "a lab" if lab else "an agent's training"
+    path = Path(folder)
+    kind = read_settings(path)["run"]
+    if kind in ("lab", "agent"):
         if not alone():
-            raise UserError(f"{folder}: holds {what}, which runs in one process.")
-        if changes or (lab and parsed.model):
-            raise UserError(f"{folder}: is {what}, which goes on as it was begun; leave the other flags out.")
-    if lab:
-        return do(*lab, Path(folder))
-    advise(Path(folder), parsed.model)
-    if training:
-        return say(agent_runs.resume(Path(folder), training, parsed.model), Path(folder))
-    if seed_runs.has_seeds(Path(folder)):
-        if changes:
-            raise UserError(f"{folder}: is of several seeds; go on with other settings in the folder of each seed.")
-        solution, result = seed_runs.resume(Path(folder), parsed.model)
-    else:
-        solution, result = resume(Path(folder), parsed.model, changes)
-    return report(solution, result, Path(folder))
+            raise UserError(f"{folder}: holds {WORDS[kind]}, which runs in one process.")
+        if changes or (kind == "lab" and parsed.model):
+            raise UserError(f"{folder}: is {WORDS[kind]}, which goes on as it was begun; leave the other flags out.")
+    if kind == "seeds" and changes:
+        raise UserError(f"{folder}: is of several seeds; go on with other settings in the folder of each seed.")
+    advise(path, parsed.model)
+    match kind:
+        case "lab":
+            return say(lab_runs.resume(path), path)
+        case "agent":
+            return say(agent_runs.resume(path, parsed.model), path)
+        case "seeds":
+            return report(*seed_runs.resume(path, parsed.model), path)
+        case _:
+            return report(*runs.resume(path, parsed.model, changes), path)
 
 
 def _evaluate(arguments: list[str]) -> int:

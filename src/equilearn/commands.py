@@ -136,16 +136,12 @@ def lab(arguments: list[str]) -> int:
     parsed = parse(kind())
     if getattr(parsed, "full", False):
         parsed = parse(kind.in_full())
-    return do(name, parsed.lab, parsed.out or _new_folder(name))
+    from equilearn.lab_runs import begin
 
-
-def do(name: str, lab: Any, folder: Path) -> int:
-    """Do a lab in its folder and print what it found."""
-    from equilearn import labs
-
+    folder = parsed.out or _new_folder(name)
     advise(folder)
     print(f"Doing the lab {name}; everything goes to {folder}", flush=True)
-    return say(labs.run(name, lab, folder), folder)
+    return say(begin(name, parsed.lab, folder), folder)
 
 
 def say(findings: Any, folder: Path) -> int:
@@ -166,10 +162,10 @@ def report(solution: Any, result: dict[str, Any], folder: Path) -> int:
     print(f"{solution.outcome.value}: {solution.message}")
     if solution.outcome is Outcome.DIVERGED:
         from equilearn.equilibrium.seeds import own_folder
-        from equilearn.seed_runs import has_seeds
+        from equilearn.folders import read_settings
 
         rate = solution.settings.learning_rate / 3
-        place = own_folder(folder, solution.seed) if has_seeds(folder) else folder
+        place = own_folder(folder, solution.seed) if read_settings(folder)["run"] == "seeds" else folder
         print(f"To go on from there: equilearn resume {place} --learning-rate {rate:.2g}")
     print(solution.effort)
     print(f"Errors on {'; '.join(result['coverage']['where'])}:")

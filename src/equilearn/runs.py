@@ -1,4 +1,4 @@
-"""Run folders: a solution from a command to `result.json` and `report.html`.
+"""Run folders of economies: a solution from a command to `result.json` and `report.html`.
 
 DIR/settings.json     model, parameters, settings and seed, resolved; written first
 DIR/start.npz         the solution that learning started from, where one was given
@@ -6,20 +6,14 @@ DIR/last.npz          last checkpoint, for resuming; best.npz is that of the bes
 DIR/metrics.jsonl     one line a check
 DIR/tensorboard/      the same as TensorBoard events
 DIR/solution.npz      the solution, for `equilearn.load`
-DIR/result.json       the final figures, for people's scripts; written last but the report
-DIR/figures/*.png     the figures
-DIR/report.html       one self-contained page that shows them
-DIR/explorer.html     another, in which the reader moves the state of the economy
+DIR/explorer.html     a page in which the reader moves the state of the economy
+DIR/figures/*, DIR/report.html, DIR/result.json: as of every run
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import importlib.metadata
-import json
-import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,21 +29,13 @@ from equilearn.equilibrium.solution import fresh_policy
 from equilearn.equilibrium.solve import check_solvable
 from equilearn.equilibrium.start import started
 from equilearn.errors import UserError
+from equilearn.folders import SETTINGS, begun, held, read_settings, refuse_taken, write_settings
 from equilearn.learn.devices import is_first
-from equilearn.learn.driver import LAST
-from equilearn.learn.files import refuse, write_atomically, write_json, writing
 from equilearn.learn.identity import difference
 from equilearn.learn.recording import read_metrics
-from equilearn.report import judge, write_report
+from equilearn.report import judge, solution_findings, write_findings
 
-SETTINGS, RESULT, START = "settings.json", "result.json", "start.npz"
-
-
-def versions() -> dict[str, str]:
-    """Return the versions a result depends on."""
-    packages = ("equilearn", "jax", "jaxlib", "equinox", "optax", "numpy")
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"python": platform.python_version(), **found}
+START = "start.npz"
 
 
 def begin(
@@ -69,12 +55,14 @@ def begin(
     """
     refuse_taken(folder)
     stored = stored_form(target, model, settings, seed, start)
-    with _writing(folder):
-        if is_first():
-            refuse_taken(folder)
-            write_settings(folder, stored, start)
+    with begun(folder, stored, kept(start)):
         solution = solve(model, seed=seed, settings=settings, start=start, folder=folder, resume=True, live=live)
         return finish(stored["problem"], solution, folder)
+
+
+def kept(start: Solution | None) -> Callable[[Path], Any] | None:
+    """Return what keeps a solution to start from in a folder; None where there is none."""
+    return None if start is None else lambda folder: start.save(folder / START)
 
 
 def stored_form(
@@ -89,57 +77,7 @@ def stored_form(
     if start is not None:
         started(model, settings, fresh_policy(model, settings, key=jax.random.key(0)), start)
     problem = target if target in ECONOMIES else target.rpartition(":")[2]
-    return {"problem": problem, "model": model_stored, "settings": encode(settings), "seed": seed}
-
-
-def refuse_taken(folder: Path) -> None:
-    """Refuse a folder that holds a run.
-
-    Raises:
-        UserError: it does, or cannot be looked into.
-    """
-    try:
-        taken = any((folder / name).exists() for name in (SETTINGS, LAST)) and is_first()
-    except OSError as error:  # a name too long, a folder that may not be looked into
-        raise refuse(folder, error) from None
-    if taken:
-        raise UserError(f"{folder}: holds a run already; `equilearn resume {folder}`, or choose another --out.")
-
-
-def write_settings(folder: Path, stored: dict[str, Any], start: Solution | None = None) -> None:
-    """Write `settings.json`, and before it the solution to start from.
-
-    The file keeps infinite bounds of targets, which Python reads again.
-    """
-    if start is not None:
-        start.save(folder / START)
-    write_atomically(folder / SETTINGS, (json.dumps(stored, indent=2) + "\n").encode())
-
-
-def _writing(folder: Path) -> contextlib.AbstractContextManager[None]:
-    return writing(folder) if is_first() else contextlib.nullcontext()
-
-
-PARTS = {"problem": str, "model": dict, "settings": dict, "seed": int}
-
-
-def read_settings(folder: Path) -> dict[str, Any]:
-    """Return a run folder's settings.
-
-    Raises:
-        UserError: the folder is no run folder, or its settings are damaged.
-    """
-    path = folder / SETTINGS
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{folder}: is no run folder (no {SETTINGS} in it).") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); put it back as it was, or start the run anew.") from None
-    wrong = [n for n, kind in PARTS.items() if not isinstance(content, dict) or type(content.get(n)) is not kind]
-    if wrong:
-        raise UserError(f"{path}: is damaged (its {wrong[0]!r}); put it back as it was, or start the run anew.")
-    return content
+    return {"run": "economy", "problem": problem, "model": model_stored, "settings": encode(settings), "seed": seed}
 
 
 def resume(
@@ -158,15 +96,14 @@ def resume(
         UserError: the folder is no run folder, or its files are not of one run; the model is not part of this package
             and not given.
     """
-    stored = read_settings(folder)
+    stored = read_settings(folder, "economy")
     model, settings, before = decoded(folder, stored, target)
     changes = {name: value for name, value in (changes or {}).items() if getattr(settings, name) != value}
-    with _writing(folder):
+    with held(folder):
         if changes:
             before |= {name: [*before.get(name, []), encode(getattr(settings, name))] for name in changes}
             settings = dataclasses.replace(settings, **changes)
-            if is_first():
-                write_settings(folder, {**stored, "settings": encode(settings), "changed": before})
+            write_settings(folder, {**stored, "settings": encode(settings), "changed": before})
         start = start_of(folder, type(model))
         solution = solve(
             model, seed=stored["seed"], settings=settings, start=start, folder=folder, resume=before, live=live
@@ -212,8 +149,8 @@ def finish(problem: str, solution: Solution, folder: Path) -> tuple[Solution, di
     solution.save(folder / "solution.npz")
     accuracy = solution.accuracy()
     verdict = judge(solution, accuracy)
-    result = {
-        "problem": problem,
+    findings = solution_findings(folder, problem, solution, accuracy, verdict, read_metrics(folder))
+    findings.result |= {
         "outcome": solution.outcome.value,
         "message": solution.message,
         "seconds": round(solution.seconds, 3),
@@ -225,14 +162,8 @@ def finish(problem: str, solution: Solution, folder: Path) -> tuple[Solution, di
         "coverage": accuracy.coverage(),
         "notes": accuracy.notes(),
         "verdict": asdict(verdict),
-        "settings": json.loads((folder / SETTINGS).read_text()),
-        "versions": versions(),
     }
-    write_json(folder / RESULT, result)
-    if failures := write_report(folder, result, solution, accuracy, verdict, read_metrics(folder)):
-        result["failures"] = failures
-        write_json(folder / RESULT, result)
-    return solution, result
+    return solution, write_findings(folder, problem, findings)
 
 
 def open_run(path: Path, target: str | None = None) -> Solution:
@@ -242,16 +173,17 @@ def open_run(path: Path, target: str | None = None) -> Solution:
         UserError: there is none, or its model is not part of this package and not given, or the folder's settings are
             not those that it was solved with.
     """
-    if path.is_dir() and (path / SETTINGS).exists() and not (path / "solution.npz").exists():
+    if not (path.is_dir() and (path / SETTINGS).exists()):
+        return load(path, find(target) if target else None)
+    stored = read_settings(path, "economy", "seeds")
+    if not (path / "solution.npz").exists():
         raise UserError(f"{path}: has no solution yet; `equilearn resume {path}` finishes the run.")
     solution = load(path, find(target) if target else None)
-    if path.is_dir() and (path / SETTINGS).exists():
-        stored = read_settings(path)
-        if "seeds" in stored:  # the best of several, whose settings may have been changed on the way
-            own = own_folder(path, solution.seed)
-            settings = read_settings(own if (own / SETTINGS).exists() else path)["settings"]
-            stored |= {"seed": solution.seed, "settings": settings}
-        header = {n: v for n, v in solution.header().items() if n in PARTS}
-        if found := difference(stored, header | {n: v for n, v in stored.items() if n not in header}):
-            raise UserError(f"{path / SETTINGS}: is not of this solution: {found}; put it back as it was.")
+    if stored["run"] == "seeds":  # the best of several, whose settings may have been changed on the way
+        own = own_folder(path, solution.seed)
+        settings = read_settings(own)["settings"] if (own / SETTINGS).exists() else stored["settings"]
+        stored |= {"seed": solution.seed, "settings": settings}
+    header = {n: v for n, v in solution.header().items() if n in ("problem", "model", "settings", "seed")}
+    if found := difference(stored, header | {n: v for n, v in stored.items() if n not in header}):
+        raise UserError(f"{path / SETTINGS}: is not of this solution: {found}; put it back as it was.")
     return solution

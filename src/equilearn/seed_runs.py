@@ -20,11 +20,10 @@ from equilearn import runs
 from equilearn.equilibrium import Model, Solution, SolveSettings
 from equilearn.equilibrium.seeds import Figures, Seeds, compare, own_folder, seeds_of
 from equilearn.errors import UserError
+from equilearn.folders import RESULT, SETTINGS, begun, held, read_settings, refuse_taken
 from equilearn.learn.devices import alone
-from equilearn.learn.files import writing
 from equilearn.learn.identity import difference
 from equilearn.report import Findings, write_findings
-from equilearn.runs import RESULT, SETTINGS
 
 
 def begin(
@@ -44,11 +43,9 @@ def begin(
     """
     if not alone():
         raise UserError("--seeds: several seeds are solved in one process; start a command for each seed.")
-    runs.refuse_taken(folder)
-    stored = runs.stored_form(target, model, settings, seeds[0], start) | {"seeds": len(seeds)}
-    with writing(folder):
-        runs.refuse_taken(folder)
-        runs.write_settings(folder, stored, start)
+    refuse_taken(folder)
+    stored = runs.stored_form(target, model, settings, seeds[0], start) | {"run": "seeds", "seeds": len(seeds)}
+    with begun(folder, stored, runs.kept(start)):
         pairs = [
             runs.begin(target, model, settings, one, own_folder(folder, one), start=start, live=live) for one in seeds
         ]
@@ -61,8 +58,8 @@ def resume(folder: Path, target: str | None = None, *, live: bool = True) -> tup
     Raises:
         UserError: as `equilearn.runs.resume`; or the first seed was never begun, and the model is not known.
     """
-    stored = runs.read_settings(folder)
-    with writing(folder):
+    stored = read_settings(folder, "seeds")
+    with held(folder):
         pairs = []
         for one in _seeds(folder, stored):
             inside = own_folder(folder, one)
@@ -80,15 +77,6 @@ def resume(folder: Path, target: str | None = None, *, live: bool = True) -> tup
         return _finish(folder, pairs)
 
 
-def has_seeds(folder: Path) -> bool:
-    """Return whether a folder is of several seeds, not of one run or of something else."""
-    try:
-        content = json.loads((folder / SETTINGS).read_text())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and "seeds" in content
-
-
 def _seeds(folder: Path, stored: dict[str, Any]) -> tuple[int, ...]:
     try:
         return seeds_of(stored["seeds"], stored["seed"])
@@ -99,7 +87,7 @@ def _seeds(folder: Path, stored: dict[str, Any]) -> tuple[int, ...]:
 def _check_own(inside: Path, wanted: dict[str, Any]) -> None:
     """Refuse the folder of a seed that is of another model or seed; its settings may have been changed on the way."""
     names = ("problem", "model", "seed")
-    there = runs.read_settings(inside)
+    there = read_settings(inside, "economy")
     if found := difference({n: there[n] for n in names}, {n: wanted[n] for n in names}):
         raise UserError(f"{inside}: is not of these seeds: {found}; put it back as it was, or delete it.")
 
@@ -119,17 +107,15 @@ def _finish(folder: Path, pairs: list[tuple[Solution, dict[str, Any]]]) -> tuple
     except UserError:  # every one diverged: the last one's message says so
         return pairs[-1]
     best, result = pairs[seeds.best]
-    result = result | {"seeds": seeds.record(), "settings": runs.read_settings(folder)}
+    result = result | {"seeds": seeds.record()}
     result["notes"] = [*result["notes"], seeds.line()]
     if seeds.agree is False and result["verdict"]["accurate"]:
         words = "Not a solution to rely on: seeds disagree by more than their certificates explain."
         result["verdict"] = result["verdict"] | {"accurate": False, "words": words}
     best.save(folder / "solution.npz")
-    details = {"settings": result["settings"], "versions": result["versions"]}
     findings = _page(seeds, results, result["verdict"]["words"])
     findings.result = result
-    write_findings(folder, f"{best.model.name}: {len(pairs)} seeds", findings, details)
-    return replace(best, seeds=seeds), result
+    return replace(best, seeds=seeds), write_findings(folder, f"{best.model.name}: {len(pairs)} seeds", findings)
 
 
 def _page(seeds: Seeds, results: list[dict[str, Any]], words: str) -> Findings:

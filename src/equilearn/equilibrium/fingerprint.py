@@ -17,6 +17,7 @@ from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, 
 from equilearn.errors import UserError
 from equilearn.learn.identity import fingerprint, precision
 from equilearn.networks import MLP, Scaling
+from equilearn.networks.mlp import lecun
 
 
 def equations_of(model: Model) -> str:
@@ -42,7 +43,7 @@ def _equations_of(model: Model, precision: str) -> str:
     outputs = sum(one.outputs for one in jax.eval_shape(model.policies, state).values())
 
     def errors(weights: Any, state: Any) -> Any:
-        network = MLP((features, outputs), heads=model.shock.states, key=jax.random.key(0))
+        network = MLP((features, outputs), initialiser=lecun, heads=model.shock.states, key=jax.random.key(0))
         network = eqx.tree_at(lambda n: n.weights, network, weights)
         policy = PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
         counted = {f"weights of {name}": own for name, own in equation_weights(policy, state).items()}

@@ -29,6 +29,7 @@ from equilearn.equilibrium.varying import forged, real_numbers
 from equilearn.errors import UserError
 from equilearn.learn import Target
 from equilearn.networks import MLP, Scaling
+from equilearn.networks.mlp import lecun
 from equilearn.parameters import fitted
 
 Range = tuple[str, float, float]
@@ -67,7 +68,7 @@ def _equations(model: Uncertain, like: Any) -> Callable[[Any], Float[np.ndarray,
     """
     features = model.features(like).shape[0]
     outputs = sum(one.outputs for one in model.policies(like).values())
-    network = MLP((features, outputs), heads=model.shock.states, key=jax.random.key(1))
+    network = MLP((features, outputs), initialiser=lecun, heads=model.shock.states, key=jax.random.key(1))
     network = jax.tree.map(lambda leaf: 0 * leaf if eqx.is_array(leaf) else leaf, network)  # deaf to the parameters
     policy = PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
 

@@ -283,7 +283,7 @@ def _mnist(seed: int) -> Any:
 @functools.lru_cache(maxsize=1)
 def _judge(seed: int, folder: Path | None) -> FittedClassifier:
     """Return a classifier of digits, trained once."""
-    settings = LearnSettings(episodes=8, batch_size=128, check_every=1, keep_best=True)
+    settings = LearnSettings(episodes=15, batch_size=128, check_every=1, keep_best=True)
     optimizer = adam(2e-3, weight_decay=0.01)
     return fit_classifier(_mnist(seed), settings, network="lenet", shift=1, optimizer=optimizer, seed=seed,
                           folder=folder, resume=folder is not None)  # fmt: skip

@@ -3,6 +3,6 @@
 from equilearn.equilibrium.verdict import Verdict, judge
 from equilearn.report.explorer import write_explorer
 from equilearn.report.findings import Findings, write_findings
-from equilearn.report.page import write_report
+from equilearn.report.solved import solution_findings
 
-__all__ = ["Findings", "Verdict", "judge", "write_explorer", "write_findings", "write_report"]
+__all__ = ["Findings", "Verdict", "judge", "solution_findings", "write_explorer", "write_findings"]

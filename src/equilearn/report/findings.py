@@ -1,6 +1,7 @@
-"""What a lab, or an agent's training, finds: words, tables and pictures in order, and the figures for people's scripts.
+"""What a run finds: words, tables and pictures in order, and the figures for people's scripts.
 
-Either fills a `Findings`; `write_findings` makes of it `result.json`, `figures/*.png` and one self-contained page.
+A lab, an agent's training, a solution and several seeds fill a `Findings` each; `write_findings` makes of it
+`figures/*`, one self-contained page and `result.json`.
 """
 
 from __future__ import annotations
@@ -11,27 +12,34 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jinja2 import Environment
 from matplotlib.figure import Figure
 
+from equilearn.folders import RESULT, read_settings, versions
 from equilearn.learn.files import refuse, write_atomically, write_json
-from equilearn.style import CSS, png
+from equilearn.style import COLOURS, CSS, png
 
 PARTS = """<p class="lead">{{ lead }}</p>
 {% for kind, caption, content in parts %}
 {% if kind == "heading" %}<h2>{{ caption }}</h2>
 {% elif kind == "text" %}<p>{{ caption }}</p>
-{% elif kind == "table" %}<div class="wide"><table><caption>{{ caption }}</caption>
+{% elif kind == "link" %}<p><a href="{{ content[0] }}">{{ caption }}</a>{{ content[1] }}</p>
+{% elif kind == "verdict" %}<div class="verdict" style="border-color: {{ content[0] }}"><b>{{ caption }}</b>
+{% for line in content[1:] %}<br>{{ line }}{% endfor %}</div>
+{% elif kind == "table" %}<div class="wide"><table>{% if caption %}<caption>{{ caption }}</caption>{% endif %}
 <tr>{% for cell in content[0] %}<th>{{ cell }}</th>{% endfor %}</tr>
 {% for row in content[1:] %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table></div>
-{% else %}<figure><img alt="{{ caption }}" src="data:image/{{ "gif" if kind == "animation" else "png" }};base64,{{
-image(content) }}"> <figcaption>{{ caption }}</figcaption></figure>
+{% else %}<div{% if content|length > 1 %} class="figures"{% endif %}>{% for words, picture in content %}
+<figure{% if picture.broad %} class="broad"{% endif %}><img alt="{{ words }}"
+src="data:image/{{ picture.kind }};base64,{{ encoded(picture) }}">
+<figcaption>{{ words }}</figcaption></figure>{% endfor %}</div>
 {% endif %}{% endfor %}
 """
+"""Figures that follow each other are shown side by side where two fit."""
 PAGE = (
     """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -44,6 +52,21 @@ PAGE = (
 </body></html>
 """
 )
+BROAD = 6
+"""Inches of a figure's width above which it has the whole width of a page."""
+
+
+class Drawn(NamedTuple):
+    """A picture as its file holds it."""
+
+    content: bytes
+    kind: str = "png"
+    broad: bool = False
+
+
+def drawn(figure: Figure) -> Drawn:
+    """Return a figure as a picture."""
+    return Drawn(png(figure), broad=figure.get_figwidth() > BROAD)
 
 
 def cell(value: Any) -> str:
@@ -62,10 +85,10 @@ def spread(values: Sequence[float] | np.ndarray) -> str:
 
 @dataclass
 class Findings:
-    """What a lab found, in the order in which a reader meets it."""
+    """What a run found, in the order in which a reader meets it."""
 
     lead: str
-    """One sentence: what the lab is about."""
+    """One sentence: what the run is about."""
     result: dict[str, Any] = field(default_factory=dict)
     """Final figures, by name: the content of `result.json`."""
     parts: list[tuple[str, str, Any]] = field(default_factory=list)
@@ -84,13 +107,21 @@ class Findings:
             assert len(row) == len(columns), (columns, row)
         self.parts.append(("table", caption, [list(columns), *([cell(one) for one in row] for row in rows)]))
 
-    def figure(self, caption: str, figure: Figure) -> None:
+    def verdict(self, words: str, reasons: Sequence[str], *, good: bool) -> None:
+        """Add what is to be seen first: whether the result is to be relied on, and why."""
+        self.parts.append(("verdict", words, [COLOURS[2] if good else COLOURS[3], *reasons]))
+
+    def link(self, words: str, file: str, rest: str) -> None:
+        """Add a sentence that begins with a link to another file of the folder."""
+        self.parts.append(("link", words, (file, rest)))
+
+    def figure(self, caption: str, figure: Figure | Drawn) -> None:
         """Add a figure; its file's name is made from the caption's beginning (to the first colon)."""
         self.parts.append(("figure", caption, figure))
 
     def animation(self, caption: str, gif: bytes) -> None:
         """Add an animated picture, a GIF; its file's name is made like a figure's."""
-        self.parts.append(("animation", caption, gif))
+        self.parts.append(("animation", caption, Drawn(gif, "gif")))
 
     def __str__(self) -> str:
         """Return words and tables as plain text."""
@@ -98,49 +129,61 @@ class Findings:
         for kind, caption, content in self.parts:
             if kind == "heading":
                 lines += ["", caption, "-" * len(caption)]
-            elif kind == "text":
-                lines.append(caption)
+            elif kind in ("text", "verdict"):
+                lines += [caption, *(content or ())[1:]]
             elif kind == "table":
                 widths = [max(len(row[i]) for row in content) for i in range(len(content[0]))]
-                lines.append(f"{caption}:")
+                lines += [f"{caption}:"] if caption else []
                 lines += ["  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in content]
         return "\n".join(lines)
 
-    def drawn(self) -> list[tuple[str, str, Any]]:
-        """Return the parts, with figures as the content of PNG files."""
-        return [(k, caption, png(one) if k == "figure" else one) for k, caption, one in self.parts]
+    def shown(self) -> list[tuple[str, str, Any]]:
+        """Return the parts as a page shows them: figures drawn, and those that follow each other together."""
+        shown: list[tuple[str, str, Any]] = []
+        for kind, caption, content in self.parts:
+            if kind not in ("figure", "animation"):
+                shown.append((kind, caption, content))
+                continue
+            if not shown or shown[-1][0] != "pictures":
+                shown.append(("pictures", "", []))
+            shown[-1][2].append((caption, drawn(content) if isinstance(content, Figure) else content))
+        return shown
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        return _render(PARTS, self.lead, self.drawn())
+        return _render(PARTS, self.lead, self.shown())
 
 
 def _render(template: str, lead: str, parts: list[tuple[str, str, Any]], **more: str) -> str:
     """Return findings as HTML."""
     page = Environment(autoescape=True).from_string(template)
-    return page.render(lead=lead, parts=parts, image=lambda content: base64.b64encode(content).decode(), **more)
+    return page.render(lead=lead, parts=parts, encoded=lambda one: base64.b64encode(one.content).decode(), **more)
 
 
-def write_findings(folder: Path, title: str, findings: Findings, details: dict[str, Any]) -> None:
-    """Write `figures/*.png`, `result.json` and `report.html` into a run folder.
+def write_findings(folder: Path, title: str, findings: Findings) -> dict[str, Any]:
+    """Write `figures/*`, `report.html` and `result.json` into a run folder; return what is in the last.
 
     Args:
-        folder: an existing run folder.
-        title: the lab's name, or what was trained.
-        findings: what it found.
-        details: settings and versions, shown at the page's end and kept in `result.json`.
+        folder: a run folder, whose settings are written.
+        title: what was solved or trained, or the lab's name.
+        findings: what was found.
     """
-    parts = findings.drawn()
-    if any(kind in ("figure", "animation") for kind, *_ in parts):
+    details = {"settings": read_settings(folder), "versions": versions()}
+    parts = findings.shown()
+    pictures = [one for kind, _, content in parts if kind == "pictures" for one in content]
+    if pictures:
         try:
             (folder / "figures").mkdir(exist_ok=True)
         except OSError as error:
             raise refuse(folder, error) from None
-    for kind, caption, content in parts:
-        if kind in ("figure", "animation"):
-            name = re.sub(r"[^a-z0-9]+", "-", caption.split(":")[0].lower()).strip("-")
-            write_atomically(folder / "figures" / f"{name}.{'png' if kind == 'figure' else 'gif'}", content)
+    taken: set[str] = set()
+    for caption, picture in pictures:
+        stem = re.sub(r"[^a-z0-9]+", "-", caption.split(":")[0].lower()).strip("-") or "figure"
+        name = next(n for i in range(len(taken) + 1) if (n := stem if i == 0 else f"{stem}-{i + 1}") not in taken)
+        taken.add(name)
+        write_atomically(folder / "figures" / f"{name}.{picture.kind}", picture.content)
     html = _render(PAGE, findings.lead, parts, title=title, css=CSS, details=json.dumps(details, indent=2))
     write_atomically(folder / "report.html", html.encode())
     result = {"problem": title, **findings.result, **details}
-    write_json(folder / "result.json", result)
+    write_json(folder / RESULT, result)
+    return result
