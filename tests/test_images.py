@@ -13,6 +13,7 @@ from equilearn.images import fit_classifier, make, players
 from equilearn.images.adversarial import still_network
 from equilearn.images.classifier import logits, moved
 from equilearn.labs.ball import HELD, RADIUS, SIDE, Ball, folded, throw
+from equilearn.labs.classification import Classification
 from equilearn.labs.gan import CENTRES, GAN, RADII, Plane, energy_distance, judged, points
 from equilearn.labs.images import Images
 from equilearn.learn import LearnSettings, key_of, learn
@@ -203,6 +204,11 @@ def test_images_from_a_folder_are_learnt_by_the_lab(tmp_path):
     findings = lab.run(live=False)
     assert set(findings.result["test"]) == {"majority", "logistic regression", "mlp"}
     assert [kind for kind, *_ in findings.parts].count("figure") >= 2
+    variants = Classification(data=str(tmp_path), epochs=2, seeds=1).run(live=False)
+    assert {"majority", "logistic regression", "dropout 0.2"} <= variants.result["test"].keys()
+    assert "2 kinds of pictures" in variants.lead and "upright" in str(variants)
+    with pytest.raises(UserError, match="must be mnist, fashion-mnist or path/to/folder"):
+        Classification(data="clothes")
 
 
 @pytest.mark.slow

@@ -3,15 +3,16 @@
 import itertools
 import json
 import math
+import re
 
 import numpy as np
 import optax
 import pytest
 from test_labs_kept import result_of, without_seconds
 
-from equilearn import cli
+from equilearn import cli, lab_runs
 from equilearn.errors import UserError
-from equilearn.labs import LABS, find, run
+from equilearn.labs import LABS, find
 from equilearn.labs.approximation import Approximation
 from equilearn.labs.borrowing import Borrowing
 from equilearn.labs.carbon_tax import CarbonTax
@@ -198,6 +199,46 @@ def test_scaling_matters_to_the_network_and_not_to_least_squares():
 
 
 @pytest.mark.slow
+def houses(path, rows=300):
+    """A table as people have it: words, numbers with units, a name of every row, something missing."""
+    draws = np.random.default_rng(1)
+    size, town = draws.uniform(40, 200, rows), draws.choice(["Bern", "Zug"], rows)
+    price = 3000 * size + 200_000 * (town == "Zug") + draws.normal(0, 5000, rows)
+    lines = [f"house {i};{a:.1f};{b};${c:,.2f};" for i, (a, b, c) in enumerate(zip(size, town, price, strict=True))]
+    lines[7] = "house 7;;Bern;$1,000.00;"
+    path.write_text("Name;Living size;Town;Price;Remark\n" + "\n".join(lines) + "\n")
+    return f"{path}:Price"
+
+
+def test_a_table_of_ones_own_is_foretold_next_to_least_squares(tmp_path):
+    findings = Tabular(data=houses(tmp_path / "houses.csv"), seeds=2).run(live=False)
+    scores = {name: float(np.median(one["mse"])) for name, one in findings.result["own"].items()}
+    assert scores["least squares"] < 2 * 5000**2 and scores["network"] < 4 * 5000**2 < scores["mean"] / 100
+    text = str(findings)
+    assert "price of houses.csv, foretold from 2 other columns" in text
+    assert "`remark` (empty), `name` (too many different words)" in text and "line 9 (something is missing)" in text
+    kinds = Tabular(data=f"{tmp_path / 'houses.csv'}:town", seeds=1).run(live=False).result["own"]
+    assert kinds["network"]["accuracy"][0] > 0.9 > kinds["majority"]["accuracy"][0]
+
+
+def test_a_table_that_nothing_can_be_learnt_from_is_named(tmp_path):
+    path = tmp_path / "own.csv"
+    for content, name, said in (
+        (None, "own", "is no path/to/table.csv:column"),
+        (None, f"{path}:x", "no such file"),
+        ("x,y\n" + "1,2\n" * 60, f"{path}:z", "has no column `z`"),
+        ("x,y\n" + "1,2\n" * 40, f"{path}:x", "has 40 rows in which nothing is missing; at least 50"),
+        ("x,y\n" + ",2\n" * 60, f"{path}:x", "has 0 rows in which nothing is missing"),
+        ("x,y\n" + "1,\n" * 60, f"{path}:x", "has no column beside `x`"),
+    ):
+        if content:
+            path.write_text(content)
+        assert cli.run(["lab", "tabular", "--data", name, "--out", str(tmp_path / "run")]) == 2
+        assert not (tmp_path / "run").exists()
+        with pytest.raises(UserError, match=re.escape(said)):
+            Tabular(data=name).learns_from()
+
+
 def test_images_are_told_apart_better_than_by_the_majority_and_early_stopping_stops(shared):
     findings = Classification(images=2000, epochs=25, seeds=2).run(live=False)
     test, by_seed = findings.result["test"], findings.result["by_seed"]
@@ -224,7 +265,7 @@ def test_hidden_units_learn_what_one_neuron_cannot(shared, monkeypatch):
 @pytest.mark.slow
 def test_productivity_moves_consumption_the_right_way_under_every_limit(tmp_path):
     lab = Borrowing(limits=(0.0, -0.5), episodes=150, paths=200, periods=3)
-    findings = run("borrowing", lab, tmp_path)
+    findings = lab_runs.begin("borrowing", lab, tmp_path)
     impact = findings.result["impact"]
     for limit in ("0", "-0.5"):
         low, high, worst, _ = impact[limit]

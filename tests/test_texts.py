@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from equilearn.data import load_reviews, load_text
+from equilearn.data import load_reviews, load_sentences, load_text
 from equilearn.data.numerals import joined, pieces, spell
 from equilearn.errors import UserError
 from equilearn.learn import key_of
@@ -152,8 +152,45 @@ def test_a_text_that_is_too_short_is_refused(tmp_path):
 
 
 def test_reviews_have_no_sentence_twice(shared):
-    words, labels = load_reviews()
+    words, labels, kinds, _ = load_reviews()
     assert 10_000 < len(words) == len(labels) <= 10_662 and 0.48 < np.mean(labels) < 0.52
+    assert kinds == ("against", "for") and load_sentences("reviews").labels == labels
+
+
+def sentences_in(path, rows):
+    path.write_text("Remark;Kind\n" + "".join(f"{text};{kind}\n" for text, kind in rows))
+    return f"{path}:remark:Kind"
+
+
+def test_sentences_of_ones_own_are_of_two_kinds_and_there_once(tmp_path):
+    rows = [(f"this is number {i}", "spam" if i % 3 else "ham") for i in range(150)]
+    rows += [("", "spam"), ("this is number 3", "ham"), ("both of them", "ham"), ("Both of them!", "spam"),
+             ("both of them", "spam"), ("nobody knows", "")]  # fmt: skip
+    found = load_sentences(sentences_in(tmp_path / "own.csv", rows))
+    assert found.kinds == ("ham", "spam") and len(found.words) == len(found.labels) == 151
+    assert found.words[4] == ["this", "is", "number", "4"] and found.labels[3:6] == [0, 1, 1]
+    assert ["both", "of", "them", "!"] in found.words and ["both", "of", "them"] not in found.words
+    assert "6 rows are left out" in found.notes or "5 rows are left out" in found.notes
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("books", "is neither reviews nor path/to/table.csv:sentence:kind"),
+        ("{}:remark", "is neither reviews nor path/to/table.csv:sentence:kind"),
+        ("no.csv:remark:kind", "no such file"),
+        ("{}:words:kind", "has no column `words`"),
+        ("{}:remark:sort", "has no column `sort` beside `remark`"),
+        ("{}:remark:remark", "has no column `remark` beside `remark`"),
+        ("{}:remark:kind", "`kind` has 3 different values"),
+    ],
+)
+def test_a_table_that_holds_no_sentences_of_two_kinds_is_named(tmp_path, name, said):
+    path = tmp_path / "own.csv"
+    sentences_in(path, [(f"number {i}", "abc"[i % 3]) for i in range(200)])
+    with pytest.raises(UserError) as error:
+        load_sentences(name.format(path))
+    assert said in str(error.value)
 
 
 def test_numbers_are_spelt_taken_apart_and_put_together():

@@ -1,4 +1,4 @@
-"""Pictures as people have them: folders with one subfolder a class, and a single drawn digit."""
+"""Pictures to tell apart, by name or as people have them: folders with a subfolder a class; a single drawn digit."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from equilearn.data.images import FASHION, image_split
 from equilearn.errors import UserError
 from equilearn.supervised.splits import Split, split
 
+KNOWN = {"mnist": tuple("0123456789"), "fashion-mnist": FASHION}
+"""Data sets, with the names of their classes."""
 ENDINGS = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"))
 FEWEST = 10
 """Pictures of a class at least: some to learn from, to choose by and to test on."""
@@ -82,6 +85,24 @@ def drawn_digit(path: Path) -> Float[np.ndarray, " pixels"]:
     framed = np.zeros((FRAME, FRAME), np.float32)
     framed[corner[0] : corner[0] + shape[0], corner[1] : corner[1] + shape[1]] = digit
     return framed.reshape(-1)
+
+
+def told_pictures(name: str) -> bool:
+    """Return whether a text can be what `load_pictures` is given: the name of a data set, or that of a folder."""
+    return name in KNOWN or any(mark in name for mark in "/\\.") or Path(name).is_dir()
+
+
+def load_pictures(name: str, *, seed: int = 0) -> tuple[Split, tuple[str, ...]]:
+    """Return the parts of a data set (mnist, fashion-mnist) or a folder of one's own, and the classes' names.
+
+    Args:
+        name: of the data set, or the path of a folder with one subfolder of pictures a class.
+        seed: of which pictures are in which part.
+
+    Raises:
+        UserError: as `image_split` and `picture_folder`.
+    """
+    return (image_split(name, seed=seed), KNOWN[name]) if name in KNOWN else picture_folder(Path(name), seed=seed)
 
 
 def picture_folder(folder: Path, *, seed: int = 0) -> tuple[Split, tuple[str, ...]]:

@@ -180,19 +180,20 @@ def _names_at(path: Path, lines: list[str], needed: str) -> tuple[int, str]:
                 fields = next(csv.reader([line], delimiter=separator), [])
             except csv.Error:
                 continue
-            if len(fields) > 1 and needed in map(_name, fields):
+            if len(fields) > 1 and needed in map(column_name, fields):
                 return number, separator
     raise UserError(
         f"{path}: has no column `{needed}`; it is not the table expected (it begins with {lines[0][:60]!r})."
     )
 
 
-def _name(field: str) -> str:
+def column_name(field: str) -> str:
+    """Return a column's name as tables here have it."""
     return re.sub(r"\s+", "_", field.strip().lower())
 
 
 def _names(path: Path, row: list[str]) -> list[str]:
-    names = [_name(field) for field in row]
+    names = [column_name(field) for field in row]
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice:
         raise UserError(f"{path}: has two columns `{twice}`; take out one.")
@@ -207,7 +208,7 @@ def _add(sheet: Sheet, row: list[str], line: int) -> None:
         row = row[:-1]  # a separator at the end of every line
     if len(row) != len(sheet.names):
         sheet.left_out.setdefault(f"not {len(sheet.names)} fields", []).append(line)
-    elif _name(row[0]) == sheet.names[0] and [_name(field) for field in row] == sheet.names:
+    elif column_name(row[0]) == sheet.names[0] and [column_name(field) for field in row] == sheet.names:
         sheet.left_out.setdefault("names of columns again", []).append(line)
     else:
         sheet.rows.append(row)

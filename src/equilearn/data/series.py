@@ -16,7 +16,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from equilearn.data.files import locate
-from equilearn.data.reading import Sheet, decimal_mark, numbers_of, sheet_of, text_of
+from equilearn.data.reading import Sheet, column_name, decimal_mark, numbers_of, sheet_of, text_of
 from equilearn.errors import UserError
 
 
@@ -81,7 +81,7 @@ def load_series(name: str, *, beside: Sequence[str] = ()) -> Series:
         UserError: there is no such series or column; a column is named twice; the file is nowhere to be had, or cannot
             be read.
     """
-    others = [_plain(column) for column in beside]
+    others = [column_name(column) for column in beside]
     if len(set(others)) < len(others):
         raise UserError(f"beside: a column is given twice in {', '.join(others)}.")
     if name == "ozone":
@@ -93,11 +93,6 @@ def load_series(name: str, *, beside: Sequence[str] = ()) -> Series:
     if not colon or not path or not column:
         raise UserError(f"series: there is no {name!r}; there are {', '.join(NAMES)}, or path/to/table.csv:column.")
     return _own(Path(path), column, others)
-
-
-def _plain(column: str) -> str:
-    """Return a column's name as tables here have it."""
-    return column.strip().lower().replace(" ", "_")
 
 
 def _first_of(files: tuple[str, ...]) -> Path:
@@ -168,8 +163,8 @@ def _known(known: Known, path: Path, others: list[str]) -> Series:
 def _own(path: Path, column: str, others: list[str]) -> Series:
     if not path.is_file():
         raise UserError(f"{path}: no such file; give a table as path/to/table.csv:column.")
-    sheet = _sheet(path, (_plain(column),))
-    return _column(sheet, _plain(column), f"{column} of {path.name}", others)
+    sheet = _sheet(path, (column_name(column),))
+    return _column(sheet, column_name(column), f"{column} of {path.name}", others)
 
 
 def _sheet(path: Path, columns: tuple[str, ...]) -> Sheet:

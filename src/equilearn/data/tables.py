@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int
 
 from equilearn.data.files import locate
-from equilearn.data.reading import MISSING, NO_WORD, Sheet, decimal_mark, numbers_of, sheet_of, text_of
+from equilearn.data.reading import MISSING, NO_WORD, Sheet, column_name, decimal_mark, numbers_of, sheet_of, text_of
 from equilearn.errors import UserError
 
 GRADES = "ABCDEFG"
@@ -47,6 +49,8 @@ WORDS = {
 IDENTIFIERS = ("", "rownames", "emp_title", "state", "issue_month")
 """Columns with too many values, or that only say which loan it is."""
 MOST_WORDS = 100
+FEWEST_ROWS = 50
+"""Of a table of one's own."""
 MOST_LEFT_OUT = 0.1
 """Where more lines than this share are no rows of the table, it is not the table expected."""
 
@@ -177,6 +181,54 @@ def _one_for_each_word(sheet: Sheet, name: str) -> dict[str, np.ndarray]:
             f"too many for a column of words (at most {MOST_WORDS}); it is not the column expected."
         )
     return {f"{name} = {value}": (which == i).astype(float) for i, value in enumerate(values)}
+
+
+def own_table(name: str) -> tuple[pd.DataFrame, str, str]:
+    """Return a table of one's own, the column that is to be foretold, and in words what was left out.
+
+    A column all of whose words are numbers (or missing) is one of numbers, every other one of words. Rows in which
+    something is missing are left out, and so are columns of words that are nearly all different, which say which row it is.
+
+    Args:
+        name: path/to/table.csv:column.
+
+    Raises:
+        UserError: there is no such file or column; too few rows are whole, or no other column is left.
+    """
+    path, colon, column = name.rpartition(":")
+    if not colon or not path or not column:
+        raise UserError(f"data: {name!r} is no path/to/table.csv:column, which says what is to be foretold.")
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such file; give a table as path/to/table.csv:column.")
+    target = column_name(column)
+    sheet = sheet_of(Path(path), target)
+    columns: dict[str, np.ndarray] = {}
+    texts: list[str] = []
+    for one in sheet.names:
+        words = sheet.column(one)
+        try:
+            columns[one] = numbers_of(sheet, one, decimal_mark(words, sheet.path))
+        except UserError:
+            columns[one] = np.array([None if word.lower() in MISSING else word for word in words], object)
+            texts.append(one)
+    table = pd.DataFrame(columns)
+    empty = [one for one in table if table[one].isna().all()]
+    most = min(MOST_WORDS, max(20, 0.4 * len(table)))
+    named = [one for one in texts if one != target and table[one].nunique() > most]
+    table = table.drop(columns=[*empty, *named])
+    whole = table.notna().all(axis=1)
+    sheet.keep(whole.tolist(), "something is missing")
+    table = table[whole].reset_index(drop=True)
+    if target in empty or len(table) < FEWEST_ROWS:
+        raise UserError(
+            f"{path}: has {0 if target in empty else len(table)} rows in which nothing is missing; at least "
+            f"{FEWEST_ROWS} are needed to learn from, to choose by and to test on."
+        )
+    if len(table.columns) < 2:
+        raise UserError(f"{path}: has no column beside `{target}` to foretell it from.")
+    gone = [*(f"`{one}` (empty)" for one in empty), *(f"`{one}` (too many different words)" for one in named)]
+    notes = [*([f"Columns left out: {', '.join(gone)}."] if gone else []), sheet.report()]
+    return table, target, " ".join(filter(None, notes))
 
 
 def random_network_data(

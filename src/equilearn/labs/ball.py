@@ -29,7 +29,7 @@ EACH = 4096
 """Balls thrown in an episode."""
 HELD = 4096
 """Balls to choose the episode by, and to test on."""
-KERNELS = ((16, 3, 1), (32, 3, 2), (32, 3, 2))
+KERNELS = ((16, 4, 2), (32, 4, 2))
 
 
 def folded(position: Float[Array, "*n 2"]) -> Float[Array, "*n 2"]:
@@ -90,7 +90,7 @@ class Ball(Lab):
     """Numbers of pictures that are seen."""
     ahead: int = 10
     """Pictures from the last one that is seen to the one that is asked for."""
-    episodes: int = 150
+    episodes: int = 200
     """Each with 4,096 new balls."""
     seeds: int = 2
     """Random starts."""

@@ -1,4 +1,4 @@
-"""Fashion-MNIST with the course's network and variants, each tested on the publisher's test images."""
+"""Pictures told apart by the course's network and variants, each evaluated on test data."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from equilearn.data import FASHION, image_split
+from equilearn.data.pictures import KNOWN, told_pictures
 from equilearn.labs import Figures, Lab, Part
+from equilearn.labs.images import pictures
 from equilearn.learn import LearnSettings
 from equilearn.optimizers import adam
 from equilearn.report import Findings
@@ -30,10 +31,12 @@ SHOWN = 8
 
 
 class Classification(Lab):
-    """Fashion-MNIST: the course's network and variants, each evaluated on test data."""
+    """Fashion-MNIST or pictures of your own: the course's network and variants, each evaluated on test data."""
 
+    data: str = "fashion-mnist"
+    """fashion-mnist, mnist, or path/to/folder with a subfolder of pictures for every class."""
     images: int = 12_000
-    """Training images, of 55,000; 5,000 more are for validation."""
+    """Training images at most, of 55,000; 5,000 more are for validation."""
     epochs: int = 20
     """Passes over the training images, at most."""
     rate: float = 1e-3
@@ -47,19 +50,25 @@ class Classification(Lab):
     full: ClassVar = {"images": 55_000}
     bounds: ClassVar = {"images": (100, 55_000), "epochs": (1, 10_000), "rate": (1e-9, 1), "seeds": (1, 100)}
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not told_pictures(self.data):
+            raise self._wrong("data", f"must be {', '.join(KNOWN)} or path/to/folder, not {self.data!r}")
+
     def learns_from(self) -> Any:
         """Return the images."""
-        return self._data()
+        return self._data()[0]
 
     def parts(self) -> dict[str, Part]:
         """Fit the baselines and every variant."""
-        return {"baselines": lambda _: classification_baselines(self._data(), scale=False)} | {
+        return {"baselines": lambda _: classification_baselines(self._data()[0], scale=False)} | {
             name: lambda _, name=name: self._fit(name) for name in VARIANTS
         }
 
-    def _data(self) -> Split:
-        data = image_split("fashion-mnist", seed=self.seed)
-        return data._replace(x_train=data.x_train[: self.images], t_train=data.t_train[: self.images])
+    def _data(self) -> tuple[Split, tuple[str, ...]]:
+        """Return the images, and the classes' names."""
+        data, classes = pictures(self.data, seed=self.seed)
+        return data._replace(x_train=data.x_train[: self.images], t_train=data.t_train[: self.images]), classes
 
     def _fit(self, name: str) -> dict[str, Any]:
         """Return the test metrics by start, where each run ended, and for the plain network some answers."""
@@ -67,7 +76,7 @@ class Classification(Lab):
         settings = LearnSettings(
             episodes=self.epochs, batch_size=32, check_every=1, patience=options.pop("patience", None)
         )
-        data, rows, answers = self._data(), [], {}
+        (data, _), rows, answers = self._data(), [], {}
         for start in range(self.seeds):
             fitted = fit(data, (128,), settings, classify=True, optimizer=adam(self.rate), scale=False,
                          seed=self.seed + start, activation="relu", **options)  # fmt: skip
@@ -81,7 +90,9 @@ class Classification(Lab):
 
     def report(self, made: Figures) -> Findings:
         """Return the table of variants, the mistakes of the plain network, and what they say."""
-        findings = Findings("Ten kinds of clothing, told apart by 784 pixels.")
+        data, classes = self._data()
+        what = {"fashion-mnist": "Ten kinds of clothing", "mnist": "Ten digits"}.get(self.data)
+        findings = Findings(f"{what or f'{len(classes)} kinds of pictures'}, told apart by 784 pixels.")
         rows: list[list[Any]] = [
             [name, *(f"{one[key]:.3f}" for key in METRICS), "-"] for name, one in made["baselines"].items()
         ]
@@ -90,18 +101,21 @@ class Classification(Lab):
             for name in VARIANTS
         ]
         findings.table(
-            f"{self.images:,} images to learn from, 10,000 test images; median (lowest to highest) of {self.seeds} "
-            f"starts; at most {self.epochs} epochs in batches of 32; mean seconds of learning",
+            f"{len(data.x_train):,} images to learn from, {len(data.x_test):,} test images; median (lowest to "
+            f"highest) of {self.seeds} starts; at most {self.epochs} epochs in batches of 32; mean seconds of learning",
             ["model", "accuracy", "log loss", "calibration error", "seconds"], rows,
         )  # fmt: skip
         self._words(findings, made)
         matrix = np.array(made[PLAIN]["confusion"])
-        findings.table("Confusion matrix of the first plain network: rows actual, columns predicted", ["", *FASHION],
-                       [[FASHION[i], *map(int, row)] for i, row in enumerate(matrix)])  # fmt: skip
+        findings.table("Confusion matrix of the first plain network: rows actual, columns predicted", ["", *classes],
+                       [[classes[i], *map(int, row)] for i, row in enumerate(matrix)])  # fmt: skip
         off = matrix - np.diag(np.diag(matrix))
         actual, taken = np.unravel_index(off.argmax(), off.shape)
-        findings.text(f"Its most frequent mistake, {off.max()} times: {FASHION[actual]} is taken for {FASHION[taken]}.")
-        _examples(findings, self._data(), np.array(made[PLAIN]["shown"]))
+        if off.max() > 0:
+            findings.text(
+                f"Its most frequent mistake, {off.max()} times: {classes[actual]} is taken for {classes[taken]}."
+            )
+        _examples(findings, data, classes, np.array(made[PLAIN]["shown"]))
         findings.result["test"] = {
             name: {key: one[key] for key in ("accuracy", "log_loss")} for name, one in made["baselines"].items()
         } | {name: {key: float(np.median(made[name][key])) for key in ("accuracy", "log_loss")} for name in VARIANTS}
@@ -137,19 +151,19 @@ class Classification(Lab):
         )
 
 
-def _examples(findings: Findings, data: Split, probabilities: np.ndarray) -> None:
+def _examples(findings: Findings, data: Split, classes: tuple[str, ...], probabilities: np.ndarray) -> None:
     """Draw the first test images with their probabilities."""
-    labels = data.t_test[:SHOWN].argmax(axis=1)
-    figure, axes = new_figure(2, SHOWN, height=2.2, sharey="row")
-    for i in range(SHOWN):
+    labels, places = data.t_test[: len(probabilities)].argmax(axis=1), range(len(classes))
+    figure, axes = new_figure(2, len(labels), height=2.2, sharey="row", squeeze=False)
+    for i in range(len(labels)):
         axes[0, i].imshow(data.x_test[i].reshape(28, 28), cmap="gray_r")
-        axes[0, i].set_title(FASHION[labels[i]], fontsize=9)
+        axes[0, i].set_title(classes[labels[i]], fontsize=9)
         axes[0, i].set_axis_off()
-        colours = [COLOURS[2] if c == labels[i] else COLOURS[3] for c in range(10)]
-        axes[1, i].barh(range(10), probabilities[i], color=colours)
-        axes[1, i].set(xlim=(0, 1), xticks=[0, 1], yticks=range(10), xlabel="probability")
-        axes[1, i].set_yticks(range(10), FASHION, fontsize=8)
+        colours = [COLOURS[2] if c == labels[i] else COLOURS[3] for c in places]
+        axes[1, i].barh(places, probabilities[i], color=colours)
+        axes[1, i].set(xlim=(0, 1), xticks=[0, 1], yticks=places, xlabel="probability")
+        axes[1, i].set_yticks(places, classes, fontsize=8)
     axes[1, 0].invert_yaxis()
     axes[1, 0].set_ylabel("class")
     figure.set_size_inches(13, 4.6)
-    findings.figure("The first test images: probabilities of the ten classes, the right one green", figure)
+    findings.figure("The first test images: probabilities of the classes, the right one green", figure)

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from equilearn.data import FASHION, drawn_digit, image_split, picture_folder
-from equilearn.data.pictures import ENDINGS
+from equilearn.data import drawn_digit
+from equilearn.data.pictures import ENDINGS, KNOWN, load_pictures, told_pictures
 from equilearn.images import FittedClassifier, fit_classifier
 from equilearn.images.classifier import NETWORKS
 from equilearn.labs import Figures, Lab, Part, from_starts
@@ -24,9 +24,9 @@ from equilearn.report.findings import spread
 from equilearn.style import COLOURS, new_figure
 from equilearn.supervised import Split, classification_baselines, classification_metrics, confusion_matrix
 
-DIGITS = tuple("0123456789")
-KNOWN = {"mnist": DIGITS, "fashion-mnist": FASHION}
 WORDS = {"mlp": "perceptron, 256 hidden", "lenet": "LeNet-5", "modern": "modern net"}
+pictures = functools.lru_cache(maxsize=2)(load_pictures)
+"""The parts of a data set, read once for all parts of a lab."""
 METRICS = ("accuracy", "log_loss", "calibration_error")
 MISTAKES = 10
 """That are drawn."""
@@ -75,8 +75,7 @@ class Images(Lab):
         super().__post_init__()
         if len(set(self.networks)) < len(self.networks):
             raise self._wrong("networks", "names one twice")
-        folder = any(mark in self.data for mark in "/\\.") or Path(self.data).is_dir()
-        if self.data not in KNOWN and not folder:
+        if not told_pictures(self.data):
             raise self._wrong("data", f"must be {', '.join(KNOWN)} or path/to/folder, not {self.data!r}")
         if self.picture and Path(self.picture).suffix.lower() not in ENDINGS:
             raise self._wrong(
@@ -97,7 +96,7 @@ class Images(Lab):
         return parts
 
     def _data(self) -> tuple[Split, tuple[str, ...]]:
-        data, classes = _read(self.data, self.seed)
+        data, classes = pictures(self.data, seed=self.seed)
         return data._replace(x_train=data.x_train[: self.images], t_train=data.t_train[: self.images]), classes
 
     def _baselines(self) -> dict[str, Any]:
@@ -180,12 +179,6 @@ class Images(Lab):
             for name, share in wrong.items()
         )
         findings.text(f"Wrong on the test part, with the interval of 95 % that its size alone makes: {said}.")
-
-
-@functools.lru_cache(maxsize=2)
-def _read(data: str, seed: int) -> tuple[Split, tuple[str, ...]]:
-    """Return the parts of a data set, and the classes' names."""
-    return (image_split(data, seed=seed), KNOWN[data]) if data in KNOWN else picture_folder(Path(data), seed=seed)
 
 
 def _inside(fitted: FittedClassifier, x: np.ndarray) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Is a sentence of a film review in favour? A recurrent network beside bags of words, over several splits."""
+"""Is a sentence in favour? A recurrent network beside bags of words, over several splits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from equilearn.data import load_reviews
+from equilearn.data import load_sentences
 from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.networks.recurrent import CELLS
 from equilearn.optimizers import adam
@@ -36,8 +36,10 @@ class Cut(NamedTuple):
 
 
 class Sentiment(Lab):
-    """Sentences of film reviews, in favour or not: a recurrent network with attention beside bags of words."""
+    """Sentences of film reviews, for or against, or your own of two kinds: a recurrent network beside bags of words."""
 
+    data: str = "reviews"
+    """reviews, or path/to/table.csv:sentence:kind with the names of two columns."""
     cell: str = "gru"
     embedded: int = 32
     """Units of a word's embedding."""
@@ -54,9 +56,9 @@ class Sentiment(Lab):
     choices: ClassVar = {"cell": tuple(CELLS)}
 
     def learns_from(self) -> Any:
-        """Return the sentences and whether they are in favour."""
-        sentences, labels = load_reviews()
-        return [" ".join(words) for words in sentences], labels
+        """Return the sentences and their kinds."""
+        found = load_sentences(self.data)
+        return [" ".join(words) for words in found.words], found.labels, found.kinds
 
     def parts(self) -> dict[str, Part]:
         """Learn from every split."""
@@ -71,8 +73,8 @@ class Sentiment(Lab):
 
     def _split(self, folder: Path | None, number: int) -> dict[str, Any]:
         """Return what every way gets right of one split's test part, sentence by sentence."""
-        sentences, listed = load_reviews()
-        labels = np.array(listed)
+        found = load_sentences(self.data)
+        sentences, labels = found.words, np.array(found.labels)
         cut = self._cut(len(labels), number)
         made = _bags([[sentences[i] for i in part] for part in cut], [labels[part] for part in cut])
         vocabulary = Vocabulary.of((word for i in cut.train for word in sentences[i]), least=2)
@@ -110,12 +112,14 @@ class Sentiment(Lab):
         names, name = list(runs[0]["right"]), CELLS[self.cell]
         shares = {one: np.array([np.mean(run["right"][one]) for run in runs]) for one in names}
         tested = sum(len(run["right"][name]) for run in runs)
-        findings = Findings("In favour or not: does it help to read a sentence in order?")
+        found = load_sentences(self.data)
+        findings = Findings(f"{' or '.join(found.kinds).capitalize()}: does it help to read a sentence in order?")
+        what = "sentences of film reviews (Pang and Lee, 2005)" if self.data == "reviews" else "sentences"
+        share = f"{np.mean(found.labels):.0%} of them '{found.kinds[1]}'"
         findings.text(
-            f"{tested:,} sentences of film reviews (Pang and Lee, 2005), half of them in favour, in {self.splits} "
-            f"folds: each is tested on once, by what was learnt from the others ({runs[0]['train']:,} to learn from, "
-            f"the rest to choose the epoch and the penalty by). The network knows about {runs[0]['words']:,} words; "
-            "those that are there once are unknown to it."
+            f"{tested:,} {what}, {share}, in {self.splits} folds: each is tested on once, by what was learnt from the "
+            f"others ({runs[0]['train']:,} to learn from, the rest to choose the epoch and the penalty by). The "
+            f"network knows about {runs[0]['words']:,} words; those that are there once are unknown to it."
         )
         findings.table(
             f"Share that is right, mean over {self.splits} folds (lowest to highest); of the shorter and longer half",
@@ -139,10 +143,12 @@ class Sentiment(Lab):
         findings.text(
             f"Against the best bag of words, {best}: {100 * gap.mean():+.1f} percentage points, 95 % interval "
             f"{100 * (gap.mean() - half):+.1f} to {100 * (gap.mean() + half):+.1f} (corrected for training parts that "
-            f"overlap, Nadeau and Bengio, 2003): {verdict}. Ten thousand sentences are few to learn a language from; "
+            f"overlap, Nadeau and Bengio, 2003): {verdict}. {tested:,} sentences are few to learn a language from; "
             "networks that win here have read far more text before."
         )
-        _attention(findings, runs[0]["shown"])
+        if found.notes:
+            findings.text(found.notes)
+        _attention(findings, runs[0]["shown"], found.kinds)
         findings.result |= {
             "right": {one: values.tolist() for one, values in shares.items()}, "best other": best,
             "difference": float(gap.mean()), "half width": half, "epochs": [run["epoch"] for run in runs],
@@ -177,7 +183,7 @@ def _half_width(gap: np.ndarray, runs: list[Any]) -> float:
     return float(student.ppf(0.975, k - 1) * gap.std(ddof=1) * np.sqrt(1 / k + tested / runs[0]["train"]))
 
 
-def _attention(findings: Findings, shown: list[Any]) -> None:
+def _attention(findings: Findings, shown: list[Any], kinds: tuple[str, str]) -> None:
     """Draw the words of some sentences, darker the more the network looked at them."""
     figure, axis = new_figure()
     figure.set_size_inches(11, 0.7 + 0.5 * len(shown))
@@ -191,10 +197,10 @@ def _attention(findings: Findings, shown: list[Any]) -> None:
             axis.text(place, row, word, va="center", fontsize=8, family="monospace", color=colour, bbox=box)
             place += len(word) + 2
         longest = max(longest, place)
-    names = [f"{'for' if one['label'] else 'against'}; {one['chance']:.1%}" for one in shown]
+    names = [f"{kinds[one['label']]}; {one['chance']:.1%}" for one in shown]
     axis.set_yticks(range(len(shown)), names, fontsize=8)
     axis.set(xlim=(0, max(longest, 110)), ylim=(len(shown) - 0.5, -0.5), xticks=[],
-             xlabel="the sentence, word by word", ylabel="label; network's\nchance of 'for'")  # fmt: skip
+             xlabel="the sentence, word by word", ylabel=f"label; network's\nchance of '{kinds[1]}'")  # fmt: skip
     axis.grid(visible=False)
     findings.figure(
         "What it looks at: sentences of the first fold of which it is surest, darker where attention is", figure

@@ -1,4 +1,4 @@
-"""Tables: the tour's synthetic cases beside least squares, and credit grades beside boosted trees."""
+"""Tables: the tour's synthetic cases beside least squares, credit grades beside boosted trees, or one's own."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 from matplotlib.figure import Figure
 
-from equilearn.data import LEAKS, lending_club, random_network_data
+from equilearn.data import LEAKS, lending_club, own_table, random_network_data
 from equilearn.errors import DivergenceError, UserError
-from equilearn.labs import Figures, Lab, Part
+from equilearn.labs import Figures, Lab, Part, from_starts
 from equilearn.labs.parts import slug
 from equilearn.learn import LearnSettings
 from equilearn.learn.files import refuse
@@ -21,7 +21,7 @@ from equilearn.optimizers import adam
 from equilearn.report import Findings
 from equilearn.report.findings import spread
 from equilearn.style import COLOURS, new_figure
-from equilearn.supervised import Split, classification_baselines, fit, regression_baselines, split
+from equilearn.supervised import Split, classification_baselines, compare, fit, regression_baselines, split
 
 GRADES = "ABCDEFG"
 CASES = {
@@ -39,8 +39,10 @@ BINS = 10
 
 
 class Tabular(Lab):
-    """Tables: badly scaled inputs with and without scaling, credit grades with class weights and calibration."""
+    """Tables: badly scaled inputs with and without scaling, credit grades and their calibration, or your own table."""
 
+    data: str = "course"
+    """course: the synthetic cases and the credit grades; or path/to/table.csv:column, which is to be foretold."""
     samples: int = 10_000
     """Of each synthetic case."""
     epochs: int = 10
@@ -49,15 +51,29 @@ class Tabular(Lab):
     tensorboard: str = ""
     """Folder for TensorBoard events of the credit run; empty keeps none."""
     seeds: int = 3
-    """Splits of the synthetic cases, and random starts of the credit networks."""
+    """Splits of the synthetic cases and of your own table, and random starts of the credit networks."""
     seed: int = 0
 
     seconds = 120
     bounds: ClassVar = {"samples": (100, 1_000_000), "epochs": (1, 10_000), "seeds": (1, 100)}
     choices: ClassVar = {"layout": tuple(LEAKS)}
 
+    @property
+    def own(self) -> bool:
+        """Whether the table is one's own."""
+        return self.data != "course"
+
+    def learns_from(self) -> Any:
+        """Return one's own table."""
+        if not self.own:
+            return None
+        table, target, _ = own_table(self.data)
+        return target, {str(name): np.array(table[name].tolist()) for name in table}
+
     def parts(self) -> dict[str, Part]:
-        """Do the synthetic cases, then the credit grades."""
+        """Do the synthetic cases, then the credit grades; or one's own table."""
+        if self.own:
+            return from_starts("split", self.seeds, self._own)
         parts: dict[str, Part] = {name: lambda _, name=name: self._synthetic(name) for name in CASES}
         if _missing(self.layout):
             return parts
@@ -70,6 +86,16 @@ class Tabular(Lab):
             f"credit: {name}, start {start + 1}": lambda _, name=name, start=start: self._credit(name, start)
             for name in (PLAIN, WEIGHTED)
             for start in range(self.seeds)
+        }  # fmt: skip
+
+    def _own(self, _: Path | None, start: int) -> dict[str, Any]:
+        """Return the test scores of every answer on one split of one's own table."""
+        table, target, notes = own_table(self.data)
+        fitted = fit(table, target=target, seed=self.seed + start)
+        sizes = [len(x) for x in (fitted.data.x_train, fitted.data.x_validation, fitted.data.x_test)]
+        return {
+            "scores": compare(fitted), "classify": fitted.classify, "notes": notes, "target": target, "sizes": sizes,
+            "columns": len(table.columns) - 1,
         }  # fmt: skip
 
     def _synthetic(self, name: str) -> dict[str, Any]:
@@ -128,7 +154,9 @@ class Tabular(Lab):
         }
 
     def report(self, made: Figures) -> Findings:
-        """Return the synthetic cases, then the credit grades."""
+        """Return the synthetic cases, then the credit grades; or one's own table."""
+        if self.own:
+            return self._report_own([made[f"split {start + 1}"] for start in range(self.seeds)])
         findings = Findings("Rows and columns: where a network helps, and where least squares is enough.")
         self._report_synthetic(findings, {name: made[name] for name in CASES})
         findings.heading("Credit grades")
@@ -140,6 +168,28 @@ class Tabular(Lab):
             self._report_credit(findings, made["credit: baselines"], starts)
         else:
             findings.text(f"Left out: {_missing(self.layout)}")
+        return findings
+
+    def _report_own(self, splits: list[dict[str, Any]]) -> Findings:
+        """Return the scores of every answer over the splits, and which is best."""
+        first, file = splits[0], Path(self.data.rpartition(":")[0]).name
+        findings = Findings(f"{first['target']} of {file}, foretold from {first['columns']} other columns.")
+        names, keys = list(first["scores"]), list(next(iter(first["scores"].values())))
+        train, validation, test = first["sizes"]
+        findings.table(
+            f"{train:,} rows to learn from, {validation:,} to choose by, {test:,} to test on; median (lowest to "
+            f"highest) of {self.seeds} splits", ["answer", *keys],
+            [[name, *(spread([one["scores"][name][key] for one in splits]) for key in keys)] for name in names],
+        )  # fmt: skip
+        key, sign = ("accuracy", -1) if first["classify"] else ("mse", 1)
+        scores = {name: np.array([one["scores"][name][key] for one in splits]) for name in names}
+        best = min(names, key=lambda name: sign * np.median(scores[name]))
+        often = sum(min(names, key=lambda name: sign * scores[name][i]) == best for i in range(self.seeds))
+        findings.text(f"By the median {key}, {best} is best; it is in {often} of {self.seeds} splits.")
+        if first["notes"]:
+            findings.text(first["notes"])
+        findings.result["own"] = {name: {key: [one["scores"][name][key] for one in splits] for key in keys}
+                                  for name in names}  # fmt: skip
         return findings
 
     def _report_synthetic(self, findings: Findings, made: dict[str, Any]) -> None:
