@@ -107,10 +107,8 @@ def read_settings(folder: Path, *kinds: str) -> dict[str, Any]:
         raise UserError(f"{folder}: is no run folder (no {SETTINGS} in it).") from None
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read ({error}); put it back as it was, or start the run anew.") from None
-    run = content.get("run") if isinstance(content, dict) else None
-    known = KINDS.get(run) if isinstance(run, str) else None
-    parts = {"run": str} if known is None else known
-    wrong = [n for n, kind in parts.items() if known is None or type(content.get(n)) is not kind]
+    run = str(content.get("run")) if isinstance(content, dict) else ""
+    wrong = ["run"] if run not in KINDS else [n for n, kind in KINDS[run].items() if type(content.get(n)) is not kind]
     if wrong:
         raise UserError(f"{path}: is damaged (its {wrong[0]!r}); put it back as it was, or start the run anew.")
     if kinds and run not in kinds:

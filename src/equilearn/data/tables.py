@@ -186,8 +186,8 @@ def _one_for_each_word(sheet: Sheet, name: str) -> dict[str, np.ndarray]:
 def own_table(name: str) -> tuple[pd.DataFrame, str, str]:
     """Return a table of one's own, the column that is to be foretold, and in words what was left out.
 
-    A column all of whose words are numbers (or missing) is one of numbers, every other one of words. Rows in which
-    something is missing are left out, and so are columns of words that are nearly all different, which say which row it is.
+    A column all of whose words are numbers (or missing) is one of numbers, every other one of words. Columns of words
+    that are nearly all different are left out (they say which row it is), then rows in which something is missing.
 
     Args:
         name: path/to/table.csv:column.
@@ -212,13 +212,13 @@ def own_table(name: str) -> tuple[pd.DataFrame, str, str]:
             columns[one] = np.array([None if word.lower() in MISSING else word for word in words], object)
             texts.append(one)
     table = pd.DataFrame(columns)
-    empty = [one for one in table if table[one].isna().all()]
+    empty = [one for one in columns if pd.isna(columns[one]).all()]
     most = min(MOST_WORDS, max(20, 0.4 * len(table)))
-    named = [one for one in texts if one != target and table[one].nunique() > most]
+    named = [one for one in texts if one != target and len({*columns[one]} - {None}) > most]
     table = table.drop(columns=[*empty, *named])
-    whole = table.notna().all(axis=1)
+    whole = table.notna().all(axis=1).to_numpy()
     sheet.keep(whole.tolist(), "something is missing")
-    table = table[whole].reset_index(drop=True)
+    table = table.loc[whole].reset_index(drop=True)
     if target in empty or len(table) < FEWEST_ROWS:
         raise UserError(
             f"{path}: has {0 if target in empty else len(table)} rows in which nothing is missing; at least "
