@@ -68,6 +68,18 @@ def test_our_own_environments_pass_gymnasiums_checker(name):
 def test_gymnasiums_functional_environments_run_compiled(name):
     pytest.importorskip("flax")
     stage, twin = find(name, 2), CartPole() if "Cart" in name else Pendulum()
+    if "Cart" in name:  # where Gymnasium adds mass and length; CartPole-v1 multiplies them
+        from gymnasium.envs.phys2d.cartpole import CartPoleParams
+
+        inner, meant, right = stage.environment.inner, CartPoleParams(polemass_length=0.1 * 0.5), jnp.asarray(1)
+        start, key = jnp.asarray([0.01, -0.2, 0.05, 0.4]), jax.random.key(0)
+        there = inner.transition(start, right, None, params=meant)
+        np.testing.assert_allclose(there, twin.step(start, right, key=key).state, atol=1e-6)
+        played = stage.environment.step(start, right, key=key)
+        np.testing.assert_allclose(played.state, inner.transition(start, right, None), atol=1e-6)
+        assert played.reward == 1 and not played.terminated
+        assert stage.environment.step(jnp.asarray([2.39, 5.0, 0.0, 0.0]), right, key=key).terminated
+        return
     state = jax.vmap(stage.environment.start)(jax.random.split(jax.random.key(1), 2))
     action = jnp.asarray([1, 0]) if "Cart" in name else jnp.asarray([[0.3], [-1.0]])
     for _ in range(10):

@@ -1,6 +1,8 @@
 """Gymnasium's functional environments (`gymnasium.experimental.functional.FuncEnv`) as ours.
 
-Those under `phys2d/` need Flax: `pip install "gymnasium[jax]"`.
+Those under `phys2d/` need Flax: `pip install "gymnasium[jax]"`. They are played as Gymnasium has them, and its
+functional CartPole is not its CartPole-v1: `polemass_length` is the sum of the pole's mass and half length (0.6), not
+their product (0.05).
 """
 
 from __future__ import annotations
@@ -14,13 +16,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from equilearn.errors import UserError
+from equilearn.reinforcement.classic import CartPole, Pendulum
 from equilearn.reinforcement.environment import Environment, Space, State, Step
 
-KINDS = {
-    "phys2d/CartPole-v0": ("cartpole:CartPoleFunctional", 200),
-    "phys2d/CartPole-v1": ("cartpole:CartPoleFunctional", 500),
-    "phys2d/Pendulum-v0": ("pendulum:PendulumFunctional", 200),
+KINDS: dict[str, tuple[str, int, Environment]] = {
+    "phys2d/CartPole-v0": ("cartpole:CartPoleFunctional", 200, CartPole()),
+    "phys2d/CartPole-v1": ("cartpole:CartPoleFunctional", 500, CartPole()),
+    "phys2d/Pendulum-v0": ("pendulum:PendulumFunctional", 200, Pendulum()),
 }
+"""Where each is, the limit of its games, and which of ours has the same states, by which it is drawn."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Functional(Environment):
 
     inner: Any
     limit: int
+    drawn_as: Environment | None = None
 
     @staticmethod
     def of(name: str) -> Functional:
@@ -39,12 +44,13 @@ class Functional(Environment):
         """
         if name not in KINDS:
             raise UserError(f"{name}: there is no such environment; there are {', '.join(KINDS)}.")
-        (module, kind), limit = KINDS[name][0].split(":"), KINDS[name][1]
+        place, limit, ours = KINDS[name]
+        module, kind = place.split(":")
         try:
             found = importlib.import_module(f"gymnasium.envs.phys2d.{module}")
         except ImportError:
             raise UserError(f'{name}: needs Flax; pip install "gymnasium[jax]".') from None
-        return Functional(getattr(found, kind)(), limit)
+        return Functional(getattr(found, kind)(), limit, ours)
 
     @property
     def observation_space(self) -> Space:
@@ -70,3 +76,11 @@ class Functional(Environment):
         new = self.inner.transition(state, action, move_key)
         reward = jnp.asarray(self.inner.reward(state, action, new, reward_key), jnp.float32)
         return Step(new, reward.reshape(()), jnp.asarray(self.inner.terminal(new, end_key), bool))
+
+    def draw(self, axis: Any, state: State) -> None:
+        """Draw the state, where one of ours has the same.
+
+        Raises:
+            UserError: none has.
+        """
+        (super() if self.drawn_as is None else self.drawn_as).draw(axis, state)
