@@ -50,26 +50,66 @@ def there(make: Callable[[Any, int], Any], games: int, steps: int, environment: 
     return Turn(seconds, float(evaluate_policy(model, judge, n_eval_episodes=EPISODES)[0]))
 
 
-def verdict(ratio: float, ours: float, theirs: float, seeds: int) -> str:
+def verdict(network: str, ratio: float, ours: float, theirs: float) -> str:
     """Return in words what the figures show, and what not."""
     aim = "is met" if ratio >= 10 else "is not met"
     judged = "no lower" if ours >= theirs else "lower"
     return (
-        f"The aim of ten times as many steps a second {aim}, and the mean return is {judged} here: {ours:.0f}, theirs "
-        f"{theirs:.0f}. {seeds} seeds are few, and the networks' first weights are each side's own."
+        f"With {network} the aim of ten times as many steps a second {aim}, and the mean return is {judged} here: "
+        f"{ours:.0f}, theirs {theirs:.0f}."
     )
 
 
-def compared(agent: Any, environment: str, make: Callable[[Any, int], Any], *, seeds: int) -> dict:
-    """Return a part of the page: both sides over some seeds, by turns, and what they have in common."""
+def compared(
+    agent: Any,
+    environment: str,
+    make: Callable[[Any, Any, int], Any],
+    networks: tuple[tuple[int, ...], ...],
+    *,
+    seeds: int,
+) -> dict:
+    """Return a part of the page: both sides with every network over some seeds, and what they have in common.
+
+    Args:
+        agent: ours.
+        environment: its id.
+        make: returns their agent for ours, environments and a seed.
+        networks: units of the hidden layers.
+        seeds: random starts.
+    """  # fmt: skip
     import stable_baselines3
     import torch
 
-    agent = dataclasses.replace(agent, checks=1, keep_best=False)
     torch.set_num_threads(1)
+    made = [_with(dataclasses.replace(agent, hidden=one), environment, make, seeds) for one in networks]
+    return {
+        "columns": ["network", "", "steps/s, median (lowest to highest)", "times stable-baselines3", "mean return",
+                    "by seed"],
+        "rows": [row for rows, _, _ in made for row in rows],
+        "text": f"{type(agent).__name__} on {environment}, {agent.steps:,} steps of {agent.games} games side by side; "
+        f"batch {agent.batch}, {agent.updates} gradient steps after "
+        f"every {agent.round * agent.games} steps, replay {agent.replay:,}, the first {agent.warmup:,} at random. "
+        f"stable-baselines3 {stable_baselines3.__version__} with PyTorch {torch.__version__} on one thread. Seconds "
+        "are those of the whole call that learns, here with a check of 20 games at its end, theirs without one. "
+        f"Before, and not in the table: our first call of each, with compilation, of "
+        f"{' and '.join(f'{first:.1f}' for _, first, _ in made)} s. Our environment is a compiled twin of Gymnasium's. "
+        f"Returns: {EPISODES} episodes of Gymnasium's environment without exploration, of the last networks. "
+        f"{' '.join(words for *_, words in made)} {seeds} seeds are few, and the networks' first weights are each "
+        "side's own.",
+    }  # fmt: skip
+
+
+def _with(
+    agent: Any, environment: str, make: Callable[[Any, Any, int], Any], seeds: int
+) -> tuple[list[list[str]], float, str]:
+    """Return the rows of one network, the seconds of our first call, and what the rows say."""
+    agent = dataclasses.replace(agent, checks=1, keep_best=False)
+    network = " x ".join(map(str, agent.hidden))
     sides: dict[str, Callable[[int], Turn]] = {
         "here": lambda seed: here(agent, environment, seed),
-        "stable-baselines3": lambda seed: there(make, agent.games, agent.steps, environment, seed),
+        "stable-baselines3": lambda seed: there(
+            lambda games, seed: make(agent, games, seed), agent.games, agent.steps, environment, seed
+        ),
     }
     first = here(agent, environment, 0).seconds
     turns: dict[str, list[Turn]] = {name: [] for name in sides}
@@ -87,19 +127,8 @@ def compared(agent: Any, environment: str, make: Callable[[Any, int], Any], *, s
             if name == "stable-baselines3"
             else f"{np.median(ratios):.3g} ({ratios.min():.3g} to {ratios.max():.3g})"
         )
-        rows.append([name, f"{np.median(rates):,.0f} ({rates.min():,.0f} to {rates.max():,.0f})", times,
+        rows.append([network, name, f"{np.median(rates):,.0f} ({rates.min():,.0f} to {rates.max():,.0f})", times,
                      f"{np.mean(means):.0f}", ", ".join(f"{one:.0f}" for one in means)])  # fmt: skip
-    returns = {name: float(np.mean([one.mean for one in some])) for name, some in turns.items()}
-    return {
-        "columns": ["", "steps/s, median (lowest to highest)", "times stable-baselines3", "mean return", "by seed"],
-        "rows": rows,
-        "text": f"{type(agent).__name__} on {environment}, {agent.steps:,} steps of {agent.games} games side by side; "
-        f"network {' x '.join(map(str, agent.hidden))}, batch {agent.batch}, {agent.updates} gradient steps after "
-        f"every {agent.round * agent.games} steps, replay {agent.replay:,}, the first {agent.warmup:,} at random. "
-        f"stable-baselines3 {stable_baselines3.__version__} with PyTorch {torch.__version__} on one thread. Seconds "
-        "are those of the whole call that learns, here with a check of 20 games at its end, theirs without one. "
-        f"Before, and not in the table: our first call, with compilation, of {first:.1f} s. Our environment is a "
-        "compiled twin of Gymnasium's. Returns: "
-        f"{EPISODES} episodes of Gymnasium's environment without exploration, of the last networks. "
-        + verdict(float(np.median(theirs / [one.seconds for one in turns["here"]])), *returns.values(), seeds),
-    }
+    returns = [float(np.mean([one.mean for one in some])) for some in turns.values()]
+    ratio = float(np.median(theirs / [one.seconds for one in turns["here"]]))
+    return rows, first, verdict(network, ratio, *returns)

@@ -102,7 +102,7 @@ class Sentiment(Lab):
         longer = test.lengths > np.median(test.lengths)
         return {
             "right": {name: [int(one) for one in right] for name, right in made.items()},
-            "by length": {one: [float(hit[~longer].mean()), float(hit[longer].mean())] for one, hit in made.items()},
+            "by length": {one: [hit[~longer].tolist(), hit[longer].tolist()] for one, hit in made.items()},
             "words": len(vocabulary) - 1, "train": len(cut.train), "epoch": int(run.state.episode), "shown": shown,
         }  # fmt: skip
 
@@ -128,7 +128,7 @@ class Sentiment(Lab):
                 [
                     one if one != name else f"{name}({self.hidden}) both ways, attention",
                     f"{values.mean():.1%} ({values.min():.1%} to {values.max():.1%})",
-                    *(f"{np.mean([run['by length'][one][j] for run in runs]):.1%}" for j in (0, 1)),
+                    *(_half([run["by length"][one][j] for run in runs]) for j in (0, 1)),
                 ]
                 for one, values in shares.items()
             ],
@@ -148,12 +148,18 @@ class Sentiment(Lab):
         )
         if found.notes:
             findings.text(found.notes)
-        _attention(findings, runs[0]["shown"], found.kinds)
+        if runs[0]["shown"]:
+            _attention(findings, runs[0]["shown"], found.kinds)
         findings.result |= {
             "right": {one: values.tolist() for one, values in shares.items()}, "best other": best,
             "difference": float(gap.mean()), "half width": half, "epochs": [run["epoch"] for run in runs],
         }  # fmt: skip
         return findings
+
+
+def _half(runs: list[list[bool]]) -> str:
+    """Return the mean over folds of the share that is right of one half; a dash where there are no sentences in it."""
+    return f"{np.mean([np.mean(hits) for hits in runs]):.1%}" if all(runs) else "–"
 
 
 def _bags(sentences: list[list[list[str]]], labels: list[np.ndarray]) -> dict[str, np.ndarray]:

@@ -183,9 +183,13 @@ class Tabular(Lab):
         )  # fmt: skip
         key, sign = ("accuracy", -1) if first["classify"] else ("mse", 1)
         scores = {name: np.array([one["scores"][name][key] for one in splits]) for name in names}
-        best = min(names, key=lambda name: sign * np.median(scores[name]))
-        often = sum(min(names, key=lambda name: sign * scores[name][i]) == best for i in range(self.seeds))
-        findings.text(f"By the median {key}, {best} is best; it is in {often} of {self.seeds} splits.")
+        middles = {name: sign * float(np.median(one)) for name, one in scores.items()}
+        best = [name for name in names if middles[name] == min(middles.values())]
+        often = sum(min(sign * scores[name][i] for name in best) <= min(sign * one[i] for one in scores.values())
+                    for i in range(self.seeds))  # fmt: skip
+        findings.text(
+            f"By the median {key}, best: {' and '.join(best)}; in {often} of {self.seeds} splits none is better."
+        )
         if first["notes"]:
             findings.text(first["notes"])
         findings.result["own"] = {name: {key: [one["scores"][name][key] for one in splits] for key in keys}
