@@ -34,5 +34,5 @@ def make(agent: Any, games: Any, seed: int) -> Any:
 
 
 def measure() -> dict:
-    """Return steps per second and returns on both sides, with our network and with the one that theirs has by default."""
+    """Return steps per second and returns on both sides, with our network and with their own default."""
     return compared(AGENT, "CartPole-v1", make, (AGENT.hidden, (64, 64)), seeds=2)
