@@ -58,7 +58,7 @@ class Borrowing(Lab):
         """Return accuracy, means by age and responses to every shock of the economy with one limit."""
         model = OLG(borrowing_limit=limit)
         settings = replace(model.settings(), episodes=self.episodes, targets=())
-        solution = solve_in(folder, model, settings, self.seed)
+        solution = solve_in(folder, model, settings, self.seed, varying=("borrowing_limit",))
         simulation = solution.simulate()
         responses = [
             solution.impulse_response(z, periods=self.periods, paths=self.paths, seed=self.seed + 1) for z in range(4)

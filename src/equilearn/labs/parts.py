@@ -115,8 +115,13 @@ def _read(file: Path, name: str, mine: dict[str, Any], data: str) -> dict[str, A
     return content["made"]
 
 
-def solve_in(folder: Path | None, model: Model, settings: SolveSettings, seed: int) -> Solution:
-    """Solve a model; with a folder, keep the run there, and go on with it where it is there already."""
+def solve_in(
+    folder: Path | None, model: Model, settings: SolveSettings, seed: int, *, varying: tuple[str, ...] = ()
+) -> Solution:
+    """Solve a model; with a folder, keep the run there, and go on with it where it is there already.
+
+    Models that differ in the parameters named by `varying` share their compiled programs.
+    """
     from equilearn.equilibrium import solve
 
-    return solve(model, seed=seed, settings=settings, folder=folder, resume=True)
+    return solve(model, seed=seed, settings=settings, varying=varying, folder=folder, resume=True)
