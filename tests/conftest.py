@@ -15,8 +15,8 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     """Set before JAX is imported, and inherited by pytest's workers and by the command lines that tests start."""
 
 if "XLA_FLAGS" not in os.environ:
-    os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=1"
-    """Compiling takes most of the tests' time: a third of it this way, while what is compiled runs about as fast."""
+    os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
+    """Compiling takes most of the tests' time: a sixth of it this way. What runs long is compiled better: `levels`."""
 
 if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
     cores = sorted(os.sched_getaffinity(0))
@@ -47,6 +47,38 @@ def forget_programs():
     yield
     jax.clear_caches()
     gc.collect()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def levels():
+    """Compile what learns for long at XLA's first level of optimisation, and all else, which runs briefly, at none.
+
+    An economy's learning of at most a hundred episodes, its certificate and its simulations run for tenths of a second:
+    optimised they run up to twice as fast, and take more than twice as long to compile.
+    """
+    from equilearn import compiling
+    from equilearn.equilibrium import SolveSettings
+    from equilearn.learn import driver
+
+    usual, program_for = compiling._options, driver.program_for
+    level = 0
+
+    def for_learning(problem, state, optimizer, settings):
+        nonlocal level
+        level = int(not isinstance(settings, SolveSettings) or settings.episodes > 100)
+        try:
+            return program_for(problem, state, optimizer, settings)
+        finally:
+            level = 0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            compiling,
+            "_options",
+            lambda once: usual(False) and {**usual(False), "xla_backend_optimization_level": level},
+        )
+        patch.setattr(driver, "program_for", for_learning)
+        yield
 
 
 @pytest.fixture
