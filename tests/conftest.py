@@ -78,7 +78,19 @@ def levels():
             lambda once: usual(False) and {**usual(False), "xla_backend_optimization_level": level},
         )
         patch.setattr(driver, "program_for", for_learning)
+        yield program_for
+
+
+@pytest.fixture(scope="module")
+def like_other_processes(levels):
+    """Compile what learns as the processes do that tests start: for files that compare the two bit for bit."""
+    from equilearn.learn import driver, programs
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(driver, "program_for", levels)
+        programs._programs.clear()
         yield
+        programs._programs.clear()
 
 
 @pytest.fixture
