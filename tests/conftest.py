@@ -50,44 +50,24 @@ def forget_programs():
 
 
 @pytest.fixture(autouse=True, scope="session")
-def levels():
-    """Compile what learns for long at XLA's first level of optimisation, and all else, which runs briefly, at none.
-
-    An economy's learning of at most a hundred episodes, its certificate and its simulations run for tenths of a second:
-    optimised they run up to twice as fast, and take more than twice as long to compile.
-    """
-    from equilearn import compiling
-    from equilearn.equilibrium import SolveSettings
-    from equilearn.learn import driver
-
-    usual, program_for = compiling._options, driver.program_for
-    level = 0
-
-    def for_learning(problem, state, optimizer, settings):
-        nonlocal level
-        level = int(not isinstance(settings, SolveSettings) or settings.episodes > 100)
-        try:
-            return program_for(problem, state, optimizer, settings)
-        finally:
-            level = 0
+def chosen_levels():
+    """Compile what runs briefly without optimisation (`levels`)."""
+    import levels
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            compiling,
-            "_options",
-            lambda once: usual(False) and {**usual(False), "xla_backend_optimization_level": level},
-        )
-        patch.setattr(driver, "program_for", for_learning)
-        yield program_for
+        levels.choose(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
-def like_other_processes(levels):
+def like_other_processes(chosen_levels):
     """Compile what learns as the processes do that tests start: for files that compare the two bit for bit."""
+    import levels
+
     from equilearn.learn import driver, programs
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(driver, "program_for", levels)
+        patch.setattr(driver, "program_for", levels.PROGRAM_FOR)
         programs._programs.clear()
         yield
         programs._programs.clear()
