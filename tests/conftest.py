@@ -64,10 +64,12 @@ def like_other_processes(chosen_levels):
     """Compile what learns as the processes do that tests start: for files that compare the two bit for bit."""
     import levels
 
+    from equilearn import compiling
     from equilearn.learn import driver, programs
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(driver, "program_for", levels.PROGRAM_FOR)
+        patch.setattr(compiling, "_options", levels.OPTIONS)
         programs._programs.clear()
         yield
         programs._programs.clear()
