@@ -15,8 +15,8 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     """Set before JAX is imported, and inherited by pytest's workers and by the command lines that tests start."""
 
 if "XLA_FLAGS" not in os.environ:
-    os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=1"
-    """Compiling takes most of the tests' time: a third of it this way, while what is compiled runs about as fast."""
+    os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
+    """Compiling takes most of the tests' time: a sixth of it this way. What runs long is compiled better: `levels`."""
 
 if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
     cores = sorted(os.sched_getaffinity(0))
@@ -31,12 +31,48 @@ hook = install_import_hook("equilearn", "beartype.beartype")
 hook.__enter__()
 
 
+def pytest_collection_finish():
+    """Look for garbage seldom, and never among what was imported: Python's search took 8 % of the tests' time.
+
+    What tests leave behind is collected after each file.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 10)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def forget_programs():
     """Drop compiled programs after each file: thousands of them in one process exhaust its memory mappings."""
     yield
     jax.clear_caches()
     gc.collect()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def chosen_levels():
+    """Compile what runs briefly without optimisation (`levels`)."""
+    import levels
+
+    with pytest.MonkeyPatch.context() as patch:
+        levels.choose(patch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def like_other_processes(chosen_levels):
+    """Compile what learns as the processes do that tests start: for files that compare the two bit for bit."""
+    import levels
+
+    from equilearn import compiling
+    from equilearn.learn import driver, programs
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(driver, "program_for", levels.PROGRAM_FOR)
+        patch.setattr(compiling, "_options", levels.OPTIONS)
+        programs._programs.clear()
+        yield
+        programs._programs.clear()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import jax
+import levels
 import pytest
 from saver import Saver
 
@@ -131,7 +132,8 @@ def test_a_pool_of_processes_finds_the_same(runs, tmp_path, monkeypatch):
     folder, models, table, _ = runs
     start = eq.load(folder / table.index[1])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, ["src", os.environ.get("PYTHONPATH")])))
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn, initializer=levels.choose) as pool:
         found = eq.solve_many(models[:1], folder=tmp_path / "a", settings=QUICK, executor=pool)
         warm = eq.solve_many(models[0], folder=tmp_path / "b", settings=QUICK, start=start, executor=pool)
     assert found["euler mean"].iloc[0] == pytest.approx(table["euler mean"].iloc[0], rel=1e-4)

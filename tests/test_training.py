@@ -75,7 +75,7 @@ class Other:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(like_other_processes, tmp_path_factory):
     folder = tmp_path_factory.mktemp("training") / "cart"
     assert cli.run([*COMMAND, "--out", str(folder)]) == 0
     return folder
