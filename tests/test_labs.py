@@ -224,7 +224,7 @@ def test_a_table_of_ones_own_is_foretold_next_to_least_squares(tmp_path):
 def test_a_table_that_nothing_can_be_learnt_from_is_named(tmp_path):
     path = tmp_path / "own.csv"
     for content, name, said in (
-        (None, "own", "is no path/to/table.csv:column"),
+        (None, ":y", "is no path/to/table.csv:column"),
         (None, f"{path}:x", "no such file"),
         ("x,y\n" + "1,2\n" * 60, f"{path}:z", "has no column `z`"),
         ("x,y\n" + "1,2\n" * 40, f"{path}:x", "has 40 rows in which nothing is missing; at least 50"),

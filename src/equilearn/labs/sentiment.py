@@ -55,6 +55,11 @@ class Sentiment(Lab):
     bounds: ClassVar = {"embedded": (1, 4096), "hidden": (1, 4096), "epochs": (1, 1000), "splits": (2, 50)}
     choices: ClassVar = {"cell": tuple(CELLS)}
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.data != "reviews" and self.data.count(":") < 2:
+            raise self._wrong("data", f"must be reviews or path/to/table.csv:sentence:kind, not {self.data!r}")
+
     def learns_from(self) -> Any:
         """Return the sentences and their kinds."""
         found = load_sentences(self.data)

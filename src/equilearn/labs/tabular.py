@@ -58,6 +58,11 @@ class Tabular(Lab):
     bounds: ClassVar = {"samples": (100, 1_000_000), "epochs": (1, 10_000), "seeds": (1, 100)}
     choices: ClassVar = {"layout": tuple(LEAKS)}
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.own and ":" not in self.data:
+            raise self._wrong("data", f"must be course or path/to/table.csv:column, not {self.data!r}")
+
     @property
     def own(self) -> bool:
         """Whether the table is one's own."""
