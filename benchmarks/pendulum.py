@@ -34,4 +34,4 @@ def make(agent: Any, games: Any, seed: int) -> Any:
 
 def measure() -> dict:
     """Return steps per second and returns on both sides."""
-    return compared(AGENT, "Pendulum-v1", make, (AGENT.hidden,), seeds=2)
+    return compared(AGENT, "Pendulum-v1", make, (AGENT.hidden,), seeds=4)

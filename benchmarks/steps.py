@@ -94,7 +94,7 @@ def compared(
         f"Before, and not in the table: our first call of each, with compilation, of "
         f"{' and '.join(f'{first:.1f}' for _, first, _ in made)} s. Our environment is a compiled twin of Gymnasium's. "
         f"Returns: {EPISODES} episodes of Gymnasium's environment without exploration, of the last networks. "
-        f"{' '.join(words for *_, words in made)} {seeds} seeds are few, and the networks' first weights are each "
+        f"{' '.join(words for *_, words in made)} The networks' first weights are each "
         "side's own.",
     }  # fmt: skip
 
