@@ -50,13 +50,13 @@ def there(make: Callable[[Any, int], Any], games: int, steps: int, environment: 
     return Turn(seconds, float(evaluate_policy(model, judge, n_eval_episodes=EPISODES)[0]))
 
 
-def verdict(network: str, ratio: float, ours: float, theirs: float) -> str:
+def verdict(network: str, ratio: float, ours: list[float], theirs: list[float]) -> str:
     """Return in words what the figures show, and what not."""
     aim = "is met" if ratio >= 10 else "is not met"
-    judged = "no lower" if ours >= theirs else "lower"
+    error = np.sqrt(sum(np.var(one, ddof=1) / len(one) for one in (ours, theirs)))
     return (
-        f"With {network} the aim of ten times as many steps a second {aim}, and the mean return is {judged} here: "
-        f"{ours:.0f}, theirs {theirs:.0f}."
+        f"With {network} the aim of ten times as many steps a second {aim}, and the mean return is {np.mean(ours):.0f} "
+        f"here, theirs {np.mean(theirs):.0f}; the standard error of the difference is {error:.0f}."
     )
 
 
@@ -129,6 +129,6 @@ def _with(
         )
         rows.append([network, name, f"{np.median(rates):,.0f} ({rates.min():,.0f} to {rates.max():,.0f})", times,
                      f"{np.mean(means):.0f}", ", ".join(f"{one:.0f}" for one in means)])  # fmt: skip
-    returns = [float(np.mean([one.mean for one in some])) for some in turns.values()]
+    returns = [[one.mean for one in some] for some in turns.values()]
     ratio = float(np.median(theirs / [one.seconds for one in turns["here"]]))
     return rows, first, verdict(network, ratio, *returns)
