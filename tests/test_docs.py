@@ -219,7 +219,7 @@ def test_every_command_line_of_the_pages_is_one(tmp_path, monkeypatch, capsys):
             assert f"  {command[0]} " in cli.USAGE, (page, line)
             continue
         any_name = {"lab": "perceptron", "solve": "growth"}.get(command[0], "")
-        stands = {"NAME": any_name, "N": "30", "FILE.csv:COLUMN": "ozone"}
+        stands = {"NAME": any_name, "N": "30"}
         command = [stands.get(word, word) for word in command]
         if tuple(command) in seen:
             continue
