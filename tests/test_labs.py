@@ -230,6 +230,9 @@ def test_a_table_that_nothing_can_be_learnt_from_is_named(tmp_path):
         ("x,y\n" + "1,2\n" * 40, f"{path}:x", "has 40 rows in which nothing is missing; at least 50"),
         ("x,y\n" + ",2\n" * 60, f"{path}:x", "has 0 rows in which nothing is missing"),
         ("x,y\n" + "1,\n" * 60, f"{path}:x", "has no column beside `x`"),
+        ("x,y\n" + "1,2\n" * 60 + "12x,2\n", f"{path}:x", "line 62: `x` is '12x', which is no number"),
+        ("x,y\n" + "1,2\n" * 60 + "1,n.a.!\n", f"{path}:x", "line 62: `y` is 'n.a.!', which is no number"),
+        ("x;y\n" + "1.25;2\n" * 60 + "1,25;2\n", f"{path}:x", "with a decimal point ('1.25') and with a decimal comma"),
     ):
         if content:
             path.write_text(content)
@@ -237,6 +240,14 @@ def test_a_table_that_nothing_can_be_learnt_from_is_named(tmp_path):
         assert not (tmp_path / "run").exists()
         with pytest.raises(UserError, match=re.escape(said)):
             Tabular(data=name).learns_from()
+
+
+@pytest.mark.parametrize(
+    "given", [{"epochs": 50}, {"samples": 500}, {"layout": "2018"}, {"tensorboard": "events"}], ids=str
+)
+def test_settings_of_the_courses_tables_are_refused_with_ones_own(given):
+    with pytest.raises(UserError, match=f"Tabular: {next(iter(given))} is for the course's data"):
+        Tabular(data="own.csv:price", **given)
 
 
 def test_images_are_told_apart_better_than_by_the_majority_and_early_stopping_stops(shared):

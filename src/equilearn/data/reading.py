@@ -267,6 +267,20 @@ def numbers_of(sheet: Sheet, name: str, mark: str) -> Float[np.ndarray, " rows"]
     return np.array([known[word] for word in words], float)
 
 
+def values_of(sheet: Sheet, name: str) -> np.ndarray:
+    """Return a column's numbers (nan where one is missing), or its words (None where one is) if most are no numbers.
+
+    Raises:
+        UserError: most of its words are numbers, but not all, or they are not all written in one way.
+    """
+    words = sheet.column(name)
+    given = [word for word in words if word.lower() not in MISSING]
+    counted = sum(_number(word, ".") is not None or _number(word, ",") is not None for word in given)
+    if 2 * counted >= len(given):
+        return numbers_of(sheet, name, decimal_mark(words, sheet.path))
+    return np.array([None if word.lower() in MISSING else word for word in words], object)
+
+
 def _number(word: str, mark: str) -> float | None:
     """Return a number, nan where it is missing, None where it is something else."""
     if word.lower() in MISSING:

@@ -12,7 +12,17 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from equilearn.data.files import locate
-from equilearn.data.reading import MISSING, NO_WORD, Sheet, column_name, decimal_mark, numbers_of, sheet_of, text_of
+from equilearn.data.reading import (
+    MISSING,
+    NO_WORD,
+    Sheet,
+    column_name,
+    decimal_mark,
+    numbers_of,
+    sheet_of,
+    text_of,
+    values_of,
+)
 from equilearn.errors import UserError
 
 GRADES = "ABCDEFG"
@@ -186,14 +196,15 @@ def _one_for_each_word(sheet: Sheet, name: str) -> dict[str, np.ndarray]:
 def own_table(name: str) -> tuple[pd.DataFrame, str, str]:
     """Return a table of one's own, the column that is to be foretold, and in words what was left out.
 
-    A column all of whose words are numbers (or missing) is one of numbers, every other one of words. Columns of words
-    that are nearly all different are left out (they say which row it is), then rows in which something is missing.
+    A column most of whose words are numbers is one of numbers, every other one of words. Columns of words that are
+    nearly all different are left out (they say which row it is), then rows in which something is missing.
 
     Args:
         name: path/to/table.csv:column.
 
     Raises:
-        UserError: there is no such file or column; too few rows are whole, or no other column is left.
+        UserError: there is no such file or column; a column of numbers holds something else; too few rows are whole,
+            or no other column is left.
     """
     path, colon, column = name.rpartition(":")
     if not colon or not path or not column:
@@ -202,19 +213,12 @@ def own_table(name: str) -> tuple[pd.DataFrame, str, str]:
         raise UserError(f"{path}: no such file; give a table as path/to/table.csv:column.")
     target = column_name(column)
     sheet = sheet_of(Path(path), target)
-    columns: dict[str, np.ndarray] = {}
-    texts: list[str] = []
-    for one in sheet.names:
-        words = sheet.column(one)
-        try:
-            columns[one] = numbers_of(sheet, one, decimal_mark(words, sheet.path))
-        except UserError:
-            columns[one] = np.array([None if word.lower() in MISSING else word for word in words], object)
-            texts.append(one)
+    columns = {one: values_of(sheet, one) for one in sheet.names}
     table = pd.DataFrame(columns)
     empty = [one for one in columns if pd.isna(columns[one]).all()]
     most = min(MOST_WORDS, max(20, 0.4 * len(table)))
-    named = [one for one in texts if one != target and len({*columns[one]} - {None}) > most]
+    named = [one for one, values in columns.items()
+             if one != target and values.dtype == object and len({*values} - {None}) > most]  # fmt: skip
     table = table.drop(columns=[*empty, *named])
     whole = table.notna().all(axis=1).to_numpy()
     sheet.keep(whole.tolist(), "something is missing")

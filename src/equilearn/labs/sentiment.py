@@ -124,7 +124,9 @@ class Sentiment(Lab):
         findings.text(
             f"{tested:,} {what}, {share}, in {self.splits} folds: each is tested on once, by what was learnt from the "
             f"others ({runs[0]['train']:,} to learn from, the rest to choose the epoch and the penalty by). The "
-            f"network knows about {runs[0]['words']:,} words; those that are there once are unknown to it."
+            f"network knows about {runs[0]['words']:,} words; those that are there once are unknown to it. It reads "
+            f"the first {LONGEST} words of a sentence; {np.mean([len(words) > LONGEST for words in found.words]):.1%} have "
+            "more, all of which the bags hold."
         )
         findings.table(
             f"Share that is right, mean over {self.splits} folds (lowest to highest); of the shorter and longer half",
@@ -148,9 +150,13 @@ class Sentiment(Lab):
         findings.text(
             f"Against the best bag of words, {best}: {100 * gap.mean():+.1f} percentage points, 95 % interval "
             f"{100 * (gap.mean() - half):+.1f} to {100 * (gap.mean() + half):+.1f} (corrected for training parts that "
-            f"overlap, Nadeau and Bengio, 2003): {verdict}. {tested:,} sentences are few to learn a language from; "
-            "networks that win here have read far more text before."
+            f"overlap, Nadeau and Bengio, 2003): {verdict}."
         )
+        if self.data == "reviews":
+            findings.text(
+                f"{tested:,} sentences are few to learn a language from; networks that win here have read far more "
+                "text before."
+            )
         if found.notes:
             findings.text(found.notes)
         if runs[0]["shown"]:

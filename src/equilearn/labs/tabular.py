@@ -62,6 +62,10 @@ class Tabular(Lab):
         super().__post_init__()
         if self.own and ":" not in self.data:
             raise self._wrong("data", f"must be course or path/to/table.csv:column, not {self.data!r}")
+        if self.own:
+            for name in ("samples", "epochs", "layout", "tensorboard"):
+                if getattr(self, name) != getattr(type(self), name):
+                    raise self._wrong(name, "is for the course's data; leave it out with a table of your own")
 
     @property
     def own(self) -> bool:

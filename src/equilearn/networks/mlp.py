@@ -83,7 +83,7 @@ class MLP(eqx.Module):
         """
         pairs = list(itertools.pairwise([*sizes[:-1], sizes[-1] * heads]))
         drawn = [initialiser(k, pair) for k, pair in zip(jax.random.split(key, len(pairs)), pairs, strict=True)]
-        self.weights = (*drawn[:-1], drawn[-1] if last == 1 else last * drawn[-1])
+        self.weights = (*drawn[:-1], last * drawn[-1])
         self.biases = tuple(jnp.zeros(o) for _, o in pairs)
         self.scales = tuple(jnp.ones(o) for _, o in pairs[:-1]) if batch_norm or layer_norm else ()
         self.activation, self.heads = activation, heads
