@@ -120,13 +120,13 @@ class Sentiment(Lab):
         found = load_sentences(self.data)
         findings = Findings(f"{' or '.join(found.kinds).capitalize()}: does it help to read a sentence in order?")
         what = "sentences of film reviews (Pang and Lee, 2005)" if self.data == "reviews" else "sentences"
+        longer = float(np.mean([len(words) > LONGEST for words in found.words]))
         share = f"{np.mean(found.labels):.0%} of them '{found.kinds[1]}'"
         findings.text(
             f"{tested:,} {what}, {share}, in {self.splits} folds: each is tested on once, by what was learnt from the "
             f"others ({runs[0]['train']:,} to learn from, the rest to choose the epoch and the penalty by). The "
             f"network knows about {runs[0]['words']:,} words; those that are there once are unknown to it. It reads "
-            f"the first {LONGEST} words of a sentence; {np.mean([len(words) > LONGEST for words in found.words]):.1%} have "
-            "more, all of which the bags hold."
+            f"the first {LONGEST} words of a sentence, the bags all: {longer:.1%} have more."
         )
         findings.table(
             f"Share that is right, mean over {self.splits} folds (lowest to highest); of the shorter and longer half",
