@@ -35,6 +35,7 @@ PLAIN, WEIGHTED = "network", "network, classes weighted"
 TREES = "gradient boosting"
 SYNTHETIC = ("naive", "linear", TREES, "network, scaled", "network, raw")
 METRICS = ("accuracy", "balanced_accuracy", "log_loss", "calibration_error")
+SPELT = {"mse": "mean squared error", "mae": "mean absolute error", "max": "largest error", "r2": "R2"}
 BINS = 10
 
 
@@ -182,12 +183,13 @@ class Tabular(Lab):
     def _report_own(self, splits: list[dict[str, Any]]) -> Findings:
         """Return the scores of every answer over the splits, and which is best."""
         first, file = splits[0], Path(self.data.rpartition(":")[0]).name
-        findings = Findings(f"{first['target']} of {file}, foretold from {first['columns']} other columns.")
+        others = f"{first['columns']} other column{'s' if first['columns'] > 1 else ''}"
+        findings = Findings(f"{first['target']} of {file}, foretold from {others}.")
         names, keys = list(first["scores"]), list(next(iter(first["scores"].values())))
         train, validation, test = first["sizes"]
         findings.table(
             f"{train:,} rows to learn from, {validation:,} to choose by, {test:,} to test on; median (lowest to "
-            f"highest) of {self.seeds} splits", ["answer", *keys],
+            f"highest) of {self.seeds} splits", ["answer", *map(_spelt, keys)],
             [[name, *(spread([one["scores"][name][key] for one in splits]) for key in keys)] for name in names],
         )  # fmt: skip
         key, sign = ("accuracy", -1) if first["classify"] else ("mse", 1)
@@ -197,7 +199,8 @@ class Tabular(Lab):
         often = sum(min(sign * scores[name][i] for name in best) <= min(sign * one[i] for one in scores.values())
                     for i in range(self.seeds))  # fmt: skip
         findings.text(
-            f"By the median {key}, best: {' and '.join(best)}; in {often} of {self.seeds} splits none is better."
+            f"By the median {_spelt(key)}, best: {' and '.join(best)}; in {often} of {self.seeds} splits none is "
+            "better."
         )
         if first["notes"]:
             findings.text(first["notes"])
@@ -263,6 +266,11 @@ class Tabular(Lab):
             name: {key: float(np.median(one[key])) for key in METRICS} for name, one in scores.items()
         }
         findings.result["credit by start"] = scores
+
+
+def _spelt(key: str) -> str:
+    """Return a metric's name as people read it."""
+    return SPELT.get(key, key.replace("_", " "))
 
 
 def _words(baselines: dict[str, dict[str, float]], scores: dict[str, dict[str, list[float]]]) -> str:
