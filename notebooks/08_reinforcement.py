@@ -12,7 +12,18 @@ import numpy as np
 
 from equilearn.labs.learning import at_random, baseline
 from equilearn.learn import key_of
-from equilearn.reinforcement import DQN, RACE, CartPole, Gridworld, Tabular, policy_iteration, train, value_iteration
+from equilearn.reinforcement import (
+    DDPG,
+    DQN,
+    RACE,
+    CartPole,
+    Gridworld,
+    Steering,
+    Tabular,
+    policy_iteration,
+    train,
+    value_iteration,
+)
 from equilearn.reinforcement.agent import without_exploration
 from equilearn.reinforcement.gridworld import MOVES, draw_map
 from equilearn.reinforcement.watching import game, picture
@@ -157,6 +168,51 @@ plt.show()
 # %% [markdown]
 # **Exercise 3.** Show that the baseline does not change the mean. Which constant makes the variance smallest?
 #
+# ## An action that is a number
+#
+# A car on a winding road is steered by an angle. An agent that compares actions would need a list of angles; *DDPG*
+# has two networks instead. The critic $Q(s, a)$ learns as above, from single steps; the actor $\mu(s)$ climbs it:
+#
+# $$ \nabla_\theta\, Q\big(s, \mu_\theta(s)\big) = \nabla_a Q\; \nabla_\theta \mu_\theta(s) $$
+#
+# The gradient goes *through* the critic, so that no action has to be tried. Near the middle of the road the car is
+# nearly linear, and Riccati's equation has the best controller: that is what a network can hope for. Several starts,
+# and lists of angles beside it: `equilearn lab steering`.
+
+# %%
+road = Steering()
+gains = jnp.asarray(road.linear_controller(), jnp.float32)
+
+
+def riccati(observation, *, key):
+    place = observation * jnp.array([3.0, 1.0, 1 / 20])  # in metres, radians and 1/metre
+    return -(place @ gains)[:, None]
+
+
+driver = train(DDPG(steps=6_000, hidden=(64, 64), checks=6, check_games=10), road, seed=0, live=False)
+driven = {
+    "at random": np.mean(baseline(road, at_random(road))["returns"]),
+    "linear, Riccati": np.mean(baseline(road, riccati)["returns"]),
+    "DDPG": driver.returns(100).mean(),
+}
+for name, mean in driven.items():
+    print(f"{name:<16} mean return of 100 new drives {mean:.0f} of at most 200")
+assert driven["DDPG"] > 0.8 * driven["linear, Riccati"] > driven["at random"]
+
+# %%
+policies = {"network": without_exploration(driver.agent, driver.networks), "linear, Riccati": riccati}
+places = jnp.linspace(-2.0, 2.0, 81)
+seen = jnp.stack([places / 3.0, 0 * places, 0 * places], axis=1)
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+for name, policy in policies.items():
+    axes[0].plot(places, np.clip(policy(seen, key=key_of(0)), -0.5, 0.5)[:, 0], label=name)
+    axes[1].plot(0.1 * np.arange(100), np.asarray(game(road, policy, key=key_of(1)))[:100, 0], label=name)
+axes[0].set(xlabel="distance from the middle, m", ylabel="angle of the wheels, rad", title="What is done where")
+axes[1].set(xlabel="time, s", ylabel="distance from the middle, m", title="Ten seconds on the same road")
+axes[0].legend()
+plt.show()
+
+# %% [markdown]
 # ## Deep: a network in place of the table
 #
 # A pole on a cart has infinitely many states. DQN puts a network in place of the table, and needs two inventions to be

@@ -266,6 +266,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_a_run_that_is_killed_goes_on_bit_for_bit_replay_included(tmp_path, monkeypatch, name):
     from equilearn.learn import driver
@@ -338,6 +339,7 @@ def test_the_car_is_held_by_the_linear_controller_and_wheels_turn_where_they_are
     assert [float(few.wheels(jnp.asarray(i))) for i in range(3)] == pytest.approx([-0.5, 0.0, 0.5])
 
 
+@pytest.mark.slow
 def test_an_agent_that_diverges_is_not_returned():
     with pytest.raises(UserError, match=r"PPO: diverged\. A number stopped being finite"):
         train(PPO(steps=4096, learning_rate=1e30, checks=1, check_games=1), "CartPole-v1", live=False)

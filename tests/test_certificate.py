@@ -82,6 +82,7 @@ def test_a_long_path_forgets_its_beginning_only_where_all_is_visited_again(rows,
 # what is covered
 
 
+@pytest.mark.slow
 def test_visits_are_counted_and_stand_beside_the_long_run(saver):
     accuracy = saver.accuracy(400, burn_in=10)
     shocks = np.asarray(saver.states(400, burn_in=10).shock).ravel()
@@ -110,6 +111,7 @@ class Retirement(Saver):
     shock: eq.MarkovChain = ABSORBING
 
 
+@pytest.mark.slow
 def test_with_an_absorbing_state_the_way_there_is_certified_too():
     solution = eq.solve(Retirement(), settings=replace(QUICK, episodes=200))
     accuracy = solution.accuracy(1000, burn_in=1000)
@@ -211,6 +213,7 @@ class Wants(eq.Model):
         return {"the level at its floor": state.level < 0.3}
 
 
+@pytest.mark.slow
 def test_a_bound_that_holds_the_policy_and_a_clamp_are_named_with_their_share():
     solution = eq.solve(Wants(), settings=replace(QUICK, episodes=400, paths=256, restart=0.5))
     accuracy, path = solution.accuracy(500), solution.simulate(500)
@@ -253,6 +256,7 @@ def acting(model, state, raw=0.0):
     return {name for name, where in model.safeguards(state, policy).items() if bool(jnp.any(where))}
 
 
+@pytest.mark.slow
 def test_safeguards_of_the_economies_act_where_they_should_and_not_at_the_start():
     for model in (OLG(), BondOLG(), IRBC(), Continuum(), Climate()):
         assert acting(model, model.initial(jax.random.key(0))) == set(), model.name
@@ -389,6 +393,7 @@ class Awkward(Saver):
         return {}
 
 
+@pytest.mark.slow
 def test_a_hook_that_fails_at_the_end_costs_its_figures_only(tmp_path):
     folder = tmp_path / "run"
     settings = replace(QUICK, check_every=5)
@@ -411,6 +416,7 @@ class Twice(Saver):
         return {"euler": euler, "zero": 0.0 * euler}
 
 
+@pytest.mark.slow
 def test_a_certificate_that_is_no_number_is_valid_json_and_said_in_words(tmp_path, monkeypatch):
     from equilearn.equilibrium import solution as module
 

@@ -78,6 +78,7 @@ def test_the_climate_warms_as_published(name, quadrupled, ramp):
     np.testing.assert_allclose(one_percent_a_year(TEMPERATURES[name], 140)[[70, 140]], ramp, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_exact_path_is_the_published_optimum():
     """Figures of an independent direct solution (interior-point method) of the same problem."""
     path = exact(Climate())
@@ -218,6 +219,7 @@ def test_wrong_parameters_are_named(make, said):
         make()
 
 
+@pytest.mark.slow
 def test_an_uncertain_solution_is_read_back_as_it_was(tmp_path):
     import equilearn as eq
 

@@ -63,6 +63,7 @@ def test_convolution_and_pools_are_those_of_the_white_box():
     close(jnp.transpose(rows.average_pool(x), (3, 1, 0, 2)), whitebox.average_pool(images))
 
 
+@pytest.mark.slow
 def test_lenet_has_the_published_layers():
     """Trainable numbers of C1 to F6 as the paper's section II counts them, and the maps' sizes."""
     net = LeNet(key=jax.random.key(0))
@@ -78,6 +79,7 @@ def test_lenet_has_the_published_layers():
     assert not jnp.any(slopes.c3.weights * (1 - net._seen())), "connections that are not there are not trained"
 
 
+@pytest.mark.slow
 def test_batches_are_normalised_by_their_own_moments_in_training_and_by_fixed_ones_in_use():
     norm = BatchNorm(3)
     out, (mean, variance) = norm(5 * X + 2, None)

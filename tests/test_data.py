@@ -137,6 +137,7 @@ def test_labs_are_listed_and_wrong_flags_are_named(capsys, tmp_path):
     assert "seeds must be at least 1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "flags", "figures"),
     [

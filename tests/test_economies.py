@@ -157,6 +157,7 @@ def test_many_generations_are_seen_in_groups_of_neighbours():
     np.testing.assert_allclose(few.features(few.State(jnp.asarray(0), capital[:5])), [1, 2, 3, 4])
 
 
+@pytest.mark.slow
 def test_the_certificate_uses_conditional_expectations():
     """Recompute the errors of a path in NumPy, with every shock weighted by its probability."""
     model = OLG(generations=5)

@@ -55,6 +55,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", OTHERS)
 def test_resuming_as_another_is_refused_and_the_difference_named(run, case, tmp_path):
     make, said = OTHERS[case]
@@ -98,6 +99,7 @@ def test_an_edited_settings_file_is_refused(run, tmp_path):
     assert (folder / "result.json").read_bytes() == result
 
 
+@pytest.mark.slow
 def test_settings_change_on_purpose_and_the_folder_says_so(run, tmp_path):
     folder = copy(run, tmp_path / "copy")
     runs.resume(folder, None, {"episodes": 60}, live=False)
@@ -203,6 +205,7 @@ class Tossing(Saver):
         return self.gross_return * state.assets + 0.7 + 0.6 * state.shock
 
 
+@pytest.mark.slow
 def test_shocks_of_ones_own_are_stored_where_the_class_has_them_and_refused_at_once_where_not(tmp_path):
     solution = eq.solve(Tossing(shock=Coin(0.4)), settings=FEW)
     assert eq.load(solution.save(tmp_path / "own"), Tossing).model.shock == Coin(0.4)

@@ -42,6 +42,7 @@ def accuracy(fitted, data):
     return float((fitted.predict(data.x_test).argmax(axis=1) == data.t_test.argmax(axis=1)).mean())
 
 
+@pytest.mark.slow
 def test_convolutions_tell_what_rows_of_pixels_do_not_and_moments_are_fixed_in_use(data):
     settings = LearnSettings(episodes=4, batch_size=32, check_every=4)
     fitted = fit_classifier(data, settings, network="modern", optimizer=adam(4e-3))
@@ -194,6 +195,7 @@ def test_a_folder_of_pictures_is_a_data_set(tmp_path):
         picture_folder(tmp_path / "lying")
 
 
+@pytest.mark.slow
 def test_images_from_a_folder_are_learnt_by_the_lab(tmp_path):
     for label, name in enumerate(("lying", "upright")):
         (tmp_path / name).mkdir()
@@ -307,6 +309,7 @@ def test_eight_modes_are_found_in_the_plane():
     assert all(one["distance"] < made["others"]["one normal distribution"]["distance"] / 2 for one in made["made"])
 
 
+@pytest.mark.slow
 def test_balls_fly_straight_and_are_thrown_back():
     inside = jnp.asarray([[0.3, 0.7]])
     np.testing.assert_allclose(folded(inside), inside, atol=1e-6)

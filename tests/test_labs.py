@@ -107,6 +107,7 @@ def test_where_a_wider_network_is_worse_the_training_is_blamed():
     assert "No wider network is worse" in words(lab.report(dict.fromkeys(lab.parts(), one)))
 
 
+@pytest.mark.slow
 def test_early_stopping_stops_where_the_rate_does_not_fall():
     lab = Regression(samples=2000, epochs=12, seeds=2)
     parts = lab.parts()
@@ -184,6 +185,7 @@ def test_the_words_on_credit_say_who_is_better():
     assert "None of the answers without a network is better" in _words(baselines, better)
 
 
+@pytest.mark.slow
 def test_the_loss_is_lowest_where_training_ended():
     findings = Landscape(epochs=15, points=9, seeds=2).run(live=False)
     for one in findings.result["by_seed"].values():
@@ -210,6 +212,7 @@ def houses(path, rows=300):
     return f"{path}:Price"
 
 
+@pytest.mark.slow
 def test_a_table_of_ones_own_is_foretold_next_to_least_squares(tmp_path):
     findings = Tabular(data=houses(tmp_path / "houses.csv"), seeds=2).run(live=False)
     scores = {name: float(np.median(one["mse"])) for name, one in findings.result["own"].items()}
@@ -250,6 +253,7 @@ def test_settings_of_the_courses_tables_are_refused_with_ones_own(given):
         Tabular(data="own.csv:price", **given)
 
 
+@pytest.mark.slow
 def test_images_are_told_apart_better_than_by_the_majority_and_early_stopping_stops(shared):
     findings = Classification(images=2000, epochs=25, seeds=2).run(live=False)
     test, by_seed = findings.result["test"], findings.result["by_seed"]

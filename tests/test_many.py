@@ -45,6 +45,7 @@ def runs(tmp_path_factory):
     return folder, models, table, executor
 
 
+@pytest.mark.slow
 def test_a_table_has_a_row_for_every_run_with_what_differs(runs):
     folder, _, table, executor = runs
     assert executor.calls == len(table) == 4

@@ -128,6 +128,7 @@ def test_wrong_models_are_named_before_training(case):
         check_model(make())
 
 
+@pytest.mark.slow
 def test_the_correct_model_behind_the_broken_ones_is_solved():
     solution = eq.solve(broken()(), settings=eq.SolveSettings(episodes=300, width=8, check_every=50))
     assert solution.accuracy(100).summary()["e"]["mean"] < 1e-2

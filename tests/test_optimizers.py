@@ -12,6 +12,7 @@ from equilearn.learn import LearnSettings, Problem, key_of, learn
 from equilearn.optimizers import adam, constant, cosine, scale_by_soap, soap
 
 
+@pytest.mark.slow
 def test_soap_turns_with_the_axes():
     """Turning the rows and columns of all gradients turns SOAP's updates the same way; Adam's it would not."""
     left, right = (ortho_group.rvs(n, random_state=n).astype(np.float32) for n in (5, 4))

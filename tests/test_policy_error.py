@@ -198,6 +198,7 @@ class Twice(BrockMirman):
         return {"euler": euler, "again": 3 * euler}
 
 
+@pytest.mark.slow
 def test_brock_mirman_and_an_equation_too_many():
     model = BrockMirman()
     solution = eq.solve(model, settings=replace(model.settings(), episodes=60))
@@ -225,6 +226,7 @@ def replace_model(policy, model):
     return type(policy)(policy.network, policy.scaling, model)
 
 
+@pytest.mark.slow
 def test_generations_with_a_closed_form():
     model = AnalyticOLG()
     solution = eq.solve(model, settings=replace(model.settings(), episodes=60))
@@ -331,6 +333,7 @@ def test_what_cannot_be_estimated_is_said_and_nothing_breaks():
     assert "cannot be estimated" in found.line() and found.unique is None
 
 
+@pytest.mark.slow
 def test_verdicts_stand_on_the_policies_too():
     """The same small errors of the equations, with policies right, wrong, uncertain, and not pinned down."""
     model = BrockMirman()

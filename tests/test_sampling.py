@@ -148,6 +148,7 @@ class Sharing(eq.Model):
         return {"price": expect(lambda s, p: curved(4 * s.shock) * p.value) / policy.value - 1}
 
 
+@pytest.mark.slow
 def test_the_loss_is_right_on_average():
     """Products of two estimates have the mean of the exact squares; those of one estimate exceed it by its variance."""
     model = Sharing()

@@ -100,6 +100,7 @@ def test_a_reader_does_not_see_what_comes_after_a_sentences_end():
     assert (np.asarray(seen)[1, 2:] == 0).all()
 
 
+@pytest.mark.slow
 def test_the_order_of_words_is_read_where_a_bag_of_words_is_blind():
     """Class 1 is 'a before b', class 0 'b before a': the bags are equal."""
 
@@ -130,6 +131,7 @@ def test_numbers_are_translated_and_a_lab_that_is_done_again_says_the_same(tmp_p
     assert lab_runs.resume(tmp_path / "run").result == findings.result
 
 
+@pytest.mark.slow
 def test_a_network_reads_a_text_with_a_long_memory_better_than_pairs(tmp_path):
     """Every line says one of two words three times, five letters apart: two letters say nothing of it, memory does."""
     lines = [("abcde\n", "abdce\n")[i] * 4 for i in np.random.default_rng(0).integers(0, 2, 600)]

@@ -23,6 +23,7 @@ def olg():
     return eq.solve(OLG(generations=6, discount=0.9, borrowing_limit=-0.1), settings=QUICK, seed=3)
 
 
+@pytest.mark.slow
 def test_a_loaded_solution_is_the_same_function_of_the_same_parameters(olg, tmp_path):
     path = olg.save(tmp_path / "somewhere" / "six")
     assert path.name == "six.npz"
@@ -33,6 +34,7 @@ def test_a_loaded_solution_is_the_same_function_of_the_same_parameters(olg, tmp_
     assert olg.accuracy(50, burn_in=5).summary() == back.accuracy(50, burn_in=5).summary()
 
 
+@pytest.mark.slow
 def test_a_path_that_leaves_what_was_learnt_is_named(olg):
     accuracy = olg.accuracy(50, burn_in=5)
     assert accuracy.outside == 0.0 and "outside" not in str(accuracy)
@@ -46,12 +48,14 @@ def test_a_path_that_leaves_what_was_learnt_is_named(olg):
     assert "outside" not in str(few), "a few extreme periods are no lost path"
 
 
+@pytest.mark.slow
 def test_nested_parameters_survive(tmp_path):
     model = Growth(shock=eq.AR1(persistence=0.5, innovation_std=0.01, rule=eq.Monomial(3)), depreciation=0.2)
     eq.solve(model, settings=QUICK).save(tmp_path / "g")
     assert eq.load(tmp_path / "g").model == model
 
 
+@pytest.mark.slow
 def test_the_wrong_model_is_refused(olg, tmp_path):
     path = olg.save(tmp_path / "six")
     with pytest.raises(eq.UserError, match=r"holds a solution of .*\.OLG, not of .*\.Growth"):
@@ -90,6 +94,7 @@ def test_a_burn_in_of_zero_starts_at_the_initial_state(olg):
     np.testing.assert_allclose(first[1:], np.asarray(olg.policy(initial).savings), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_impulse_responses_of_a_closed_form():
     """Brock-Mirman: log capital moves by capital_share^(t-1) times the impulse to log productivity (persistence 0)."""
     model = Growth(depreciation=1.0, shock=eq.AR1(persistence=0.0, innovation_std=0.02))
@@ -122,6 +127,7 @@ class Unbalanced(BrockMirman):
         return {"euler": euler, "scaled": 0.01 * euler}
 
 
+@pytest.mark.slow
 def test_weights_balancing_and_optimizers_are_values():
     for options in (
         {"weights": {"scaled": 100.0}},

@@ -66,6 +66,7 @@ def test_the_command_line_continues_from_a_folder(tmp_path, capsys):
     assert not (tmp_path / "third").exists()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_started_from_is_refused():
     for start, settings, said in (
         (first(), SMALL, "with 1 features, but Growth has 2"),

@@ -44,6 +44,7 @@ def test_every_economy_is_imported_by_its_class():
         economies.Olg  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
 
 
+@pytest.mark.slow
 def test_a_run_folder_holds_what_it_should(run):
     names = {path.name for path in run.iterdir()}
     assert names == {
@@ -70,6 +71,7 @@ def test_the_report_is_self_contained_and_says_whether_to_trust(run):
     assert page.count("data:image/png;base64,") == 11
 
 
+@pytest.mark.slow
 def test_evaluate_and_simulate_use_the_saved_parameters(run, capsys):
     assert cli.run(["evaluate", str(run), "--periods", "50", "--burn-in", "10"]) == 0
     assert capsys.readouterr().out.strip() == str(eq.load(run).accuracy(50, burn_in=10)).strip()
@@ -87,6 +89,7 @@ def test_resuming_a_finished_run_changes_nothing(run):
     assert (run / "solution.npz").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_users_own_model_is_solved_with_the_same_command(tmp_path):
     target, folder = f"{EXAMPLES / 'saver.py'}:Saver", tmp_path / "own"
     assert cli.run(["solve", target, "--discount", "0.9", "--out", str(folder), *QUICK]) == 0

@@ -88,6 +88,7 @@ def own(tmp_path_factory):
     return file
 
 
+@pytest.mark.slow
 def test_a_training_leaves_settings_figures_and_the_agent(run):
     assert {path.name for path in run.iterdir()} == {
         ".lock", "settings.json", "result.json", "metrics.jsonl", "tensorboard", "last.npz", "best.npz", "agent.npz",

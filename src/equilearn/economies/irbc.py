@@ -241,10 +241,12 @@ class IRBC(Model):
     def settings(self) -> SolveSettings:
         """Return settings found by measurement: with a root near one, Newton's steps find what learning hardly sees.
 
-        With many countries they cost more than the learning.
+        With many countries they cost more than the learning, whose steps then see few of the many nodes.
         """
-        few = self.countries <= FEW
-        return SolveSettings(episodes=1000 if few else 4000, restart=0.002, newton=4 if few else 0)
+        if self.countries <= FEW:
+            return SolveSettings(episodes=1000, restart=0.002, newton=4)
+        episodes = max(2000, 100 * self.countries)
+        return SolveSettings(episodes=episodes, restart=0.002, width=128, learning_rate=5e-3, sampled_nodes=2)
 
 
 class IrreversibleIRBC(IRBC):
