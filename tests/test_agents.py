@@ -292,6 +292,7 @@ def test_a_run_that_is_killed_goes_on_bit_for_bit_replay_included(tmp_path, monk
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_on_the_host_networks_replay_and_counters_come_back_and_games_begin_anew(tmp_path):
     agent = dataclasses.replace(SMALL["DQN"], checks=2, keep_best=False)
     first = train(agent, "CartPole-v1", folder=tmp_path, on_host=True)

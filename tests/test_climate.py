@@ -101,6 +101,7 @@ def test_the_exact_path_is_the_published_optimum():
     assert usual.warming.values[[35, 85, 185, 285]] == pytest.approx([2.196, 3.527, 5.008, 5.543], rel=4e-4)
 
 
+@pytest.mark.slow
 def test_our_equations_hold_on_the_exact_path():
     model, path = Climate(), exact(Climate())
     with jax.enable_x64(True):

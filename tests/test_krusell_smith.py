@@ -45,7 +45,8 @@ def test_budgets_add_up_whatever_the_policy():
     """Output is spent or kept, unemployment follows the times, nobody is lost."""
     model = KrusellSmith(labour=1 / 0.9, benefit=0.15)
     state = model.initial(jax.random.key(0))
-    policy = model.Policy(0.02 * jax.random.normal(jax.random.key(1), model.policies(state)["thrift"].shape))
+    thrift = model.policies(state)["thrift"]
+    policy = model.Policy(**thrift.values("thrift", 0.1 * jax.random.normal(jax.random.key(1), thrift.shape)))
     for z in (1, 1, 0):
         seen = model.definitions(state, policy)
         following = model.transition(state, policy, jnp.asarray(z))

@@ -153,6 +153,7 @@ def test_a_network_reads_a_text_with_a_long_memory_better_than_pairs(tmp_path):
         lab.run(folder, live=False)
 
 
+@pytest.mark.slow
 def test_windows_of_two_kinds_of_series_are_told_apart_by_twins_and_not_by_their_distance(tmp_path):
     noise = rng.normal(size=1200)
     smooth = np.convolve(rng.normal(size=1207), np.ones(8), "valid")

@@ -112,6 +112,7 @@ def test_an_impulse_of_a_chain_is_an_index_of_it(olg):
         olg.impulse_response(7)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_solution_and_another_another():
     one, same, other = (eq.solve(BrockMirman(), settings=QUICK, seed=s) for s in (5, 5, 6))
     weights = [s.policy_function.network.weights[0] for s in (one, same, other)]

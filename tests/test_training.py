@@ -210,6 +210,7 @@ def test_on_the_host_all_but_the_games_comes_back(tmp_path, monkeypatch):
     assert int(after[0].played) == int(before[0][1].played) + rounds * agent.games
 
 
+@pytest.mark.slow
 def test_an_environment_of_ones_own_is_learnt_and_a_folder_never_says_which_code_to_run(own, tmp_path, capsys):
     target, folder = f"{own}:Walk", tmp_path / "walk"
     assert cli.run(["train", "dqn", target, *QUICK, "--out", str(folder)]) == 0

@@ -245,8 +245,8 @@ class IRBC(Model):
         """
         if self.countries <= FEW:
             return SolveSettings(episodes=1000, restart=0.002, newton=4)
-        episodes = max(2000, 100 * self.countries)
-        return SolveSettings(episodes=episodes, restart=0.002, width=128, learning_rate=5e-3, sampled_nodes=2)
+        episodes = min(max(2000, 100 * self.countries), 5000)
+        return SolveSettings(episodes=episodes, restart=0.002, width=128, learning_rate=5e-3, tail=0.0, sampled_nodes=2)
 
 
 class IrreversibleIRBC(IRBC):

@@ -10,10 +10,10 @@ The default is their baseline: nobody out of work has an income. `--labour 1.111
 den Haan, Judd and Juillard (2010), where a tax on wages pays for a benefit. The distribution is a histogram (Young,
 2010); nothing is summed up in its mean, as it is in Krusell and Smith's own method.
 
-Agents consume the share exp(-x+) of their cash and have the multiplier x- / cash, so complementarity is exact. x is a
-function of k: a first guess, and Chebyshev polynomials in the log of k whose coefficients the network gives.
+Agents consume the share exp(-x+) of their cash and have the multiplier x- / cash, so complementarity is exact. The
+network gives x at some values of k; between them it is that of a first guess, and a polynomial in the log of k.
 
-Legend: 2 kinds of agents (out of work, at work), H nodes of the histogram, M polynomials, J points of the errors.
+Legend: 2 kinds of agents (out of work, at work), H nodes of the histogram, M values of k, J points of the errors.
 """
 
 from typing import Any, NamedTuple
@@ -37,7 +37,11 @@ POLYNOMIALS = 16
 POINTS = 48
 """For each kind of agents, where errors are measured; few of them are nodes of the histogram."""
 THRESHOLDS = np.array([0.1, 0.3, 0.6, 1.0, 1.5, 2.2, MOST])
-
+LAST = np.log1p(MOST / SCALE)
+CORNERS = -np.cos(np.pi * np.arange(POLYNOMIALS) / (POLYNOMIALS - 1))
+"""Chebyshev's points in [-1, 1]."""
+TO_COEFFICIENTS = np.linalg.inv(np.polynomial.chebyshev.chebvander(CORNERS, POLYNOMIALS - 1)).T
+"""From values there to coefficients of the polynomials."""
 
 TIMES = MarkovChain(((0.875, 0.125), (0.125, 0.875)))
 """Bad and good times, of eight quarters each on average."""
@@ -69,7 +73,7 @@ class KrusellSmith(Model):
         histogram: Float[Array, "2 H"]
 
     class Policy(NamedTuple):
-        """Coefficients of x, out of work and at work."""
+        """x at the knots, out of work and at work."""
 
         thrift: Float[Array, "2 M"]
 
@@ -114,6 +118,11 @@ class KrusellSmith(Model):
         low, high = np.log1p(np.array([LOOKED_AT, MOST]) / SCALE)
         return Histogram(self.benchmark * SCALE * np.expm1(np.linspace(low, high, POINTS)))
 
+    @property
+    def knots(self) -> Float[np.ndarray, "2 M"]:
+        """Capital at which the network says x."""
+        return np.tile(self.benchmark * SCALE * np.expm1((CORNERS + 1) / 2 * LAST), (2, 1))
+
     def prices(self, state: Any) -> tuple[Array, Float[Array, "2 1"]]:
         """Return the gross return, and the incomes out of work and at work."""
         u = jnp.asarray(self.unemployment)[state.shock]
@@ -124,10 +133,23 @@ class KrusellSmith(Model):
         return 1 - self.depreciation + self.capital_share * output / ratio, wage * incomes[:, None]
 
     def household(self, state: Any, policy: Any, capital: Any) -> tuple[Array, Array, Array, Array]:
-        """Return x, cash, consumption and savings of those who own (..., 2, n) capital, out of work and at work.
+        """Return x, cash, consumption and savings of those who own (..., 2, n) capital, out of work and at work."""
+        cash, x = self.first_guess(state, capital)
+        more = policy.thrift - self.first_guess(state, jnp.asarray(self.knots))[1]
+        s = 2 / LAST * jnp.log1p(capital / (SCALE * self.benchmark)) - 1
+        polynomials = [jnp.ones_like(s), s]
+        while len(polynomials) < POLYNOMIALS:
+            polynomials.append(2 * s * polynomials[-1] - polynomials[-2])
+        coefficients = more @ jnp.asarray(TO_COEFFICIENTS, more.dtype)
+        x = x + jnp.einsum("em,m...en->...en", coefficients, jnp.stack(polynomials))
+        saved = jnp.minimum(-jnp.expm1(-jax.nn.relu(x)) * cash, self.histogram.nodes[-1])
+        return x, cash, cash - saved, jnp.maximum(saved, self.histogram.nodes[0])
 
-        Without coefficients they consume the mean wage and their return, as they are between bad and good times, and a
-        little of what there is above the benchmark, but never all of their cash.
+    def first_guess(self, state: Any, capital: Any) -> tuple[Array, Array]:
+        """Return cash, and a first guess of x.
+
+        Agents consume the mean wage and their return, as they are between bad and good times, and a little of what
+        there is above the benchmark, but never all of their cash.
         """
         gross, incomes = self.prices(state)
         cash = gross * capital + incomes
@@ -135,15 +157,7 @@ class KrusellSmith(Model):
         output = power(mean, self.capital_share) * self.hours ** (1 - self.capital_share)
         wage, gain = (1 - self.capital_share) * output, self.capital_share * output / mean - self.depreciation
         wanted = wage + gain * capital + 0.035 * (mean - self.benchmark)
-        last = np.log1p(MOST / SCALE)
-        s = 2 / last * jnp.log1p(capital / (SCALE * self.benchmark)) - 1
-        polynomials = [jnp.ones_like(s), s]
-        while len(polynomials) < POLYNOMIALS:
-            polynomials.append(2 * s * polynomials[-1] - polynomials[-2])
-        x = 0.25 * jnp.log((cash / wanted) ** 4 + 0.6**-4)
-        x = x + jnp.einsum("em,m...en->...en", policy.thrift, jnp.stack(polynomials))
-        saved = jnp.minimum(-jnp.expm1(-jax.nn.relu(x)) * cash, self.histogram.nodes[-1])
-        return x, cash, cash - saved, jnp.maximum(saved, self.histogram.nodes[0])
+        return cash, 0.25 * jnp.log((cash / wanted) ** 4 + 0.6**-4)
 
     def initial(self, key: PRNGKeyArray) -> State:
         """Return bad times, and a bell of capital around nine to eleven tenths of that without risk."""
@@ -154,8 +168,8 @@ class KrusellSmith(Model):
         return self.State(self.shock.initial, jnp.array([[u], [1 - u]]) * bell / jnp.sum(bell))
 
     def policies(self, state: State) -> dict[str, Real]:
-        """Return all numbers, in units that fall with the degree of the polynomial."""
-        return {"thrift": Real(scale=jnp.tile(0.3 / (1 + jnp.arange(POLYNOMIALS)), (2, 1)))}
+        """Return all numbers, around the first guess."""
+        return {"thrift": Real(offset=self.first_guess(state, jnp.asarray(self.knots))[1], scale=0.3)}
 
     def transition(self, state: State, policy: Policy, shock: Int[Array, ""]) -> State:
         """Savers move to their new capital; then some lose, and some find, work."""
@@ -176,8 +190,12 @@ class KrusellSmith(Model):
         return {"euler": euler_error(value, consumption, 1.0)}
 
     def weights(self, state: State, policy: Policy) -> dict[str, Array]:
-        """An error counts as many agents as there are around it."""
-        return {"euler": self.measured.place(state.histogram, jnp.asarray(self.histogram.nodes))}
+        """An error, or a number of the policy, counts as many agents as there are around it."""
+        nodes = jnp.asarray(self.histogram.nodes)
+        return {
+            "euler": self.measured.place(state.histogram, nodes),
+            "thrift": Histogram(self.knots[0]).place(state.histogram, nodes),
+        }
 
     def features(self, state: State) -> Float[Array, " features"]:
         """The network sees, for either kind of agents, the mean of capital up to thresholds."""
@@ -210,7 +228,7 @@ class KrusellSmith(Model):
 
     def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
         """Label the points of the errors."""
-        return {"euler": ("own_capital", self.measured.nodes)}
+        return {"euler": ("own_capital", self.measured.nodes), "thrift": ("knot", self.knots[0])}
 
     def settings(self) -> SolveSettings:
         """Return settings found by measurement; paths that start again keep learning off economies that run away."""

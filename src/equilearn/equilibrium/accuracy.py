@@ -39,7 +39,7 @@ UNPEOPLED = 1e-6
 LISTED = 8
 """So many states of a chain are listed in words; where there are more, the report has the table."""
 
-_errors_on, _weights_on = compiled_once(errors_on), compiled_once(weights_on)
+_errors_on = compiled_once(errors_on)
 
 
 @dataclass(frozen=True)
@@ -363,5 +363,5 @@ def part_on(policy: PolicyFunction, states: Any, where: str, label: str = "") ->
         outside=float(outside),
         held={name: float(share) for name, share in held.items()},
         binding={name: float(share) for name, share in binding.items()},
-        weights={name: np.asarray(own) for name, own in _weights_on(policy, states).items()},
+        weights={name: np.asarray(own) for name, own in weights_on(policy, states).items() if name in errors},
     )

@@ -238,13 +238,17 @@ def _check_equations(model: Model, state: Any, decision: Any) -> tuple[tuple[str
     for equation, value in equations.items():
         if not jnp.issubdtype(value.dtype, jnp.floating) or value.size == 0:
             raise UserError(f"{name}.errors: {equation!r} must be an array of real numbers.")
-    for equation, value in _run(name, "weights", lambda: jax.eval_shape(weights, state, decision)).items():
-        if equation not in equations:
-            raise UserError(f"{name}.weights: there is no error named {equation!r}; there are {', '.join(equations)}.")
-        if value.shape != equations[equation].shape:
+    shapes = {key: jnp.shape(value) for key, value in decision._asdict().items()}
+    shapes |= {equation: value.shape for equation, value in equations.items()}
+    for key, value in _run(name, "weights", lambda: jax.eval_shape(weights, state, decision)).items():
+        if key not in shapes:
+            known = ", ".join(shapes)
+            raise UserError(f"{name}.weights: there is no error or policy named {key!r}; there are {known}.")
+        if value.shape != shapes[key]:
+            kind = "error" if key in equations else "policy"
             raise UserError(
-                f"{name}.weights: those of {equation!r} are of shape {value.shape}, but the error is of shape "
-                f"{equations[equation].shape}."
+                f"{name}.weights: those of {key!r} are of shape {value.shape}, but the {kind} is of shape "
+                f"{shapes[key]}."
             )
     return tuple(equations), _run(name, "definitions", lambda: jax.eval_shape(definitions, state, decision))
 

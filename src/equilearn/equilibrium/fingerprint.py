@@ -13,7 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, equation_weights
+from equilearn.equilibrium.model import Model, PolicyFunction, component_weights, equation_errors
 from equilearn.errors import UserError
 from equilearn.learn.identity import fingerprint, precision
 from equilearn.networks import MLP, Scaling
@@ -46,7 +46,7 @@ def _equations_of(model: Model, precision: str) -> str:
         network = MLP((features, outputs), initialiser=lecun, heads=model.shock.states, key=jax.random.key(0))
         network = eqx.tree_at(lambda n: n.weights, network, weights)
         policy = PolicyFunction(network, Scaling(jnp.zeros(features), jnp.ones(features)), model)
-        counted = {f"weights of {name}": own for name, own in equation_weights(policy, state).items()}
+        counted = {f"weights of {name}": own for name, own in component_weights(policy, state).items()}
         return equation_errors(policy, state) | counted
 
     weights = (jax.ShapeDtypeStruct((features, outputs * model.shock.states), jnp.zeros(()).dtype),)

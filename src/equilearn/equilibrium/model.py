@@ -46,6 +46,8 @@ from equilearn.parameters import given_fields, plain_defaults
 
 KINKED = 2.0
 """Steepness of the activation that is recommended where a policy has kinks."""
+ALIKE = 0.1
+"""Share of the loss in which all components of an error count the same, however a model weighs them."""
 Expect = Callable[[Callable[..., Any]], Any]
 """Conditional expectation of a function of next period's state and policy and, where it asks, the policy function."""
 
@@ -114,10 +116,11 @@ class Model(abc.ABC):
         """Return the named errors in the equilibrium conditions: unit-free, zero in equilibrium."""
 
     def weights(self, state: Any, policy: Any) -> dict[str, Array]:
-        """Return with what weights the components of an error count, by its name: the mass of those whom it concerns.
+        """Return with what weights the components of an error or a policy count, by its name: the mass of those whom it
+        concerns.
 
-        At or above zero, not all zero, of the error's shape; the components of an error not named here count the same.
-        The certificate's means and percentiles are weighted, and nine tenths of the loss.
+        At or above zero, not all zero, of the error's or policy's shape; components of what is not named here count the
+        same. The certificate's means and percentiles are weighted, and nine tenths of the loss.
         """
         del state, policy
         return {}
@@ -341,10 +344,16 @@ def estimated_errors(policy: PolicyFunction, state: Any, count: int, *, key: PRN
     return jax.vmap(errors)(weights)
 
 
-def equation_weights(policy: PolicyFunction, state: Any) -> dict[str, Array]:
-    """Return the weights of the components of the errors in one state, their mean one, where the model has some.
+def component_weights(policy: PolicyFunction, state: Any) -> dict[str, Array]:
+    """Return the weights of the components of errors and policies in one state, their mean one, where given.
 
     Where one is negative or all are zero, they are not numbers.
     """
     given = policy.model.weights(state, policy(state))
     return {name: jnp.where(jnp.all(own >= 0), own, jnp.nan) / jnp.mean(own) for name, own in given.items()}
+
+
+def square_counts(policy: PolicyFunction, state: Any) -> dict[str, Array]:
+    """Return what the square of every component of an error counts: mostly its weight, and a little all alike."""
+    weights = jax.lax.stop_gradient(component_weights(policy, state))
+    return {name: ALIKE + (1 - ALIKE) * own for name, own in weights.items()}

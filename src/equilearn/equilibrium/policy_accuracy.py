@@ -28,6 +28,8 @@ class PolicyAccuracy:
     """Of the estimates."""
     weights: Float[np.ndarray, " states"]
     """What each state stands for; they sum to one."""
+    components: Mapping[str, Float[np.ndarray, "states ..."]]
+    """With what weights the components of a policy count, where the model says so; their mean in a state is one."""
     shocks: Int[np.ndarray, " chained"]
     """The chain's state in each; empty without a chain."""
     rate: float
@@ -47,7 +49,7 @@ class PolicyAccuracy:
 
     def size(self, name: str) -> float:
         """Return the mean absolute value of a policy, the unit of its relative errors."""
-        return float(self._mean(np.abs(self.policies[name]))) or 1.0
+        return self._mean(name, np.abs(self.policies[name])) or 1.0
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Return for every policy mean, 99.9th percentile and maximum of its absolute error, in its own units and
@@ -55,8 +57,8 @@ class PolicyAccuracy:
         rows = {}
         for name, error in self.errors.items():
             size, absolute = self.size(name), np.abs(error)
-            own = {"mean": self._mean(absolute), "99.9": self._percentile(absolute, 0.999), "max": absolute.max()}
-            own |= {"standard error": self._mean(self.standard_errors[name])}
+            own = {"mean": self._mean(name, absolute), "99.9": self._percentile(name, absolute), "max": absolute.max()}
+            own |= {"standard error": self._mean(name, self.standard_errors[name])}
             own |= {f"relative {column}": figure / size for column, figure in own.items()}
             rows[name] = {column: float(figure) for column, figure in own.items()}
         return rows
@@ -70,7 +72,7 @@ class PolicyAccuracy:
 
         def met(values: Float[np.ndarray, "states ..."]) -> bool:
             size = self.size(name)
-            return self._mean(values) <= mean * size and self._percentile(values, 0.999) <= p999 * size
+            return self._mean(name, values) <= mean * size and self._percentile(name, values) <= p999 * size
 
         return True if met(absolute) else None if met(np.maximum(absolute - noise, 0)) else False
 
@@ -92,7 +94,8 @@ class PolicyAccuracy:
         means = {}
         weight = np.bincount(self.shocks, self.weights, minlength=states)
         for name, error in self.errors.items():
-            own = self.weights * np.abs(error).reshape(len(error), -1).mean(axis=1) / self.size(name)
+            counted = np.abs(error) * self.components.get(name, 1.0)
+            own = self.weights * counted.reshape(len(error), -1).mean(axis=1) / self.size(name)
             with np.errstate(invalid="ignore"):
                 means[name] = np.bincount(self.shocks, own, minlength=states) / np.where(weight > 0, weight, np.nan)
         return means
@@ -172,15 +175,16 @@ class PolicyAccuracy:
         noisy = row["standard error"] > 0.5 * row["mean"] > 0
         return f" (standard error {relative(row['relative standard error'])})" if noisy else ""
 
-    def _mean(self, values: Float[np.ndarray, "states ..."]) -> float:
-        return float(np.mean(np.tensordot(self.weights, values, 1)))
+    def _mean(self, name: str, values: Float[np.ndarray, "states ..."]) -> float:
+        return float(np.mean(np.tensordot(self.weights, values * self.components.get(name, 1.0), 1)))
 
-    def _percentile(self, values: Float[np.ndarray, "states ..."], share: float) -> float:
-        flat = values.reshape(len(values), -1)
-        weights = np.repeat(self.weights / flat.shape[1], flat.shape[1])
-        order = np.argsort(flat, axis=None)
-        reached = np.searchsorted(np.cumsum(weights[order]), share)
-        return float(flat.ravel()[order][min(reached, order.size - 1)])
+    def _percentile(self, name: str, values: Float[np.ndarray, "states ..."]) -> float:
+        """Return the 99.9th percentile of what is at or above zero."""
+        counts = np.broadcast_to(self.components.get(name, 1.0), values.shape).reshape(len(values), -1)
+        weights = (self.weights[:, None] * counts / counts.shape[1]).ravel()
+        order = np.argsort(values, axis=None)
+        reached = np.searchsorted(np.cumsum(weights[order]), 0.999)
+        return float(values.ravel()[order][min(reached, order.size - 1)])
 
 
 def relative(share: float) -> str:

@@ -44,7 +44,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from equilearn.compiling import compiled_once, in_batches
-from equilearn.equilibrium.model import PolicyFunction, expectation
+from equilearn.equilibrium.model import PolicyFunction, expectation, square_counts
 from equilearn.equilibrium.shocks import shock_of
 
 BATCH = 8
@@ -79,10 +79,15 @@ def double(tree: Any) -> Any:
 def errors_at(
     policy: PolicyFunction, state: Any, today: Float[Array, " m"], tomorrow: Float[Array, "nodes m"] | None
 ) -> Float[Array, " n"]:
-    """Return all errors, by name, in a state where today's raw numbers, and tomorrow's at each node, are moved."""
+    """Return all errors, by name, in a state where today's raw numbers, and tomorrow's at each node, are moved.
+
+    Components that count by weights are multiplied by their roots, so that least squares are those of the learning.
+    """
     decision = policy(state, today)
     errors = policy.model.errors(state, decision, expectation(policy, state, decision, tomorrow))
-    return jnp.concatenate([jnp.ravel(error) for _, error in sorted(errors.items())])
+    counts = square_counts(policy, state)
+    counted = {name: error * jnp.sqrt(counts[name]) if name in counts else error for name, error in errors.items()}
+    return jnp.concatenate([jnp.ravel(error) for _, error in sorted(counted.items())])
 
 
 def draws_for(

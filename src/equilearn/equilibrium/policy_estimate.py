@@ -23,6 +23,7 @@ from equilearn.compiling import compiled_once
 from equilearn.equilibrium.model import PolicyFunction, asks_for_policy, expectation
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.policy_error import Paths, along_paths, double, draws_for, policies_at
+from equilearn.equilibrium.problem import weights_on
 from equilearn.equilibrium.shocks import shock_of
 from equilearn.errors import first_line
 
@@ -66,6 +67,7 @@ def estimate(
         errors={},
         standard_errors={},
         weights=weights,
+        components={},
         shocks=np.zeros(0, int) if shocks is None else shocks[chosen],
         rate=math.nan,
         rate_error=math.nan,
@@ -101,6 +103,7 @@ def _estimated(
         found = along_paths(policy, states, kept, ends, jax.device_put(draws), jax.device_put(vectors))
         found = jax.tree.map(np.asarray, found)
         values = jax.tree.map(np.asarray, policies_at(policy, states, jax.device_put(_moves(found.move))))._asdict()
+        given = jax.tree.map(np.asarray, weights_on(policy, states))
         cannot = _not_finite(found.slope, names)
         undetermined = "" if cannot else _undetermined(policy, states, found, names)
     if not cannot and not undetermined and not np.isfinite(found.move).all():
@@ -112,6 +115,7 @@ def _estimated(
         nothing,
         policies={name: value[:, 0] for name, value in values.items()},
         errors=estimates,
+        components={name: own for name, own in given.items() if name in values},
         standard_errors={name: _jackknife(values[name][:, 2:]) for name in estimates},
         rate=rate,
         rate_error=rate_error,

@@ -21,9 +21,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
-from equilearn.compiling import in_batches
+from equilearn.compiling import compiled_once, in_batches
 from equilearn.equilibrium.balancing import ReLoBRaLo, Weights, fixed
-from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, equation_weights, estimated_errors
+from equilearn.equilibrium.model import (
+    Model,
+    PolicyFunction,
+    component_weights,
+    equation_errors,
+    estimated_errors,
+    square_counts,
+)
 from equilearn.equilibrium.settings import SolveSettings
 from equilearn.equilibrium.simulation import initial_states, simulate_paths
 from equilearn.equilibrium.varying import closed
@@ -38,8 +45,6 @@ EARLY = 0.1
 """Share of the episodes within which the probability of starting again falls from `early_restart` to `restart`."""
 WARM = 100
 """Periods that economies are simulated before learning where it starts from a solution."""
-ALIKE = 0.1
-"""Share of the loss in which all components of an error count the same, however a model weighs them."""
 BATCH = 256
 """States computed at once outside the learning: so many fit the cache."""
 
@@ -132,8 +137,8 @@ class EquilibriumProblem(Problem):
         """Return the weighted sum of the equations' losses, and the mean squared error of each equation."""
         policy = self.policy(networks, world.scaling)
         squared = {name: self._squared(logs) for name, logs in self._logs(policy, batch, key).items()}
-        weights = jax.lax.stop_gradient(jax.vmap(lambda state: equation_weights(policy, state))(batch))
-        counts = {name: ALIKE + (1 - ALIKE) * weights.get(name, 1.0) for name in self.equations}
+        given = jax.vmap(lambda state: square_counts(policy, state))(batch)
+        counts = {name: given.get(name, 1.0) for name in self.equations}
         squares = {name: jnp.mean(counts[name] * square) for name, (square, _) in squared.items()}
         tails = {
             name: jnp.mean(counts[name] * square**2) / (jax.lax.stop_gradient(jnp.mean(counts[name] * size)) + 1e-20)
@@ -203,9 +208,10 @@ def flatten_path(path: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), path)
 
 
+@compiled_once
 def weights_on(policy: PolicyFunction, states: Any) -> dict[str, Float[Array, "S ..."]]:
-    """Return the weights of the errors in S states, for the equations that the model weighs."""
-    return in_batches(lambda state: equation_weights(policy, state), states, BATCH)
+    """Return the weights of components in S states, for the errors and policies that the model weighs."""
+    return in_batches(lambda state: component_weights(policy, state), states, BATCH)
 
 
 def errors_on(policy: PolicyFunction, states: Any) -> dict[str, Float[Array, "S ..."]]:

@@ -19,7 +19,7 @@ from equilearn.equilibrium.balancing import ReLoBRaLo
 from equilearn.equilibrium.checks import check_model
 from equilearn.equilibrium.encoding import class_name, encode, storable
 from equilearn.equilibrium.fingerprint import equations_of
-from equilearn.equilibrium.model import Model, PolicyFunction, equation_errors, equation_weights
+from equilearn.equilibrium.model import Model, PolicyFunction, component_weights, equation_errors
 from equilearn.equilibrium.newton import check_newton, refine
 from equilearn.equilibrium.problem import Economies, EquilibriumProblem
 from equilearn.equilibrium.seeds import seeds_of, solve_all
@@ -177,7 +177,7 @@ def _opened(model: Model, varying: Any, policy: PolicyFunction) -> tuple[Model, 
         decision = own(state)
         return (
             equation_errors(own, state),
-            equation_weights(own, state),
+            component_weights(own, state),
             own.model.definitions(state, decision),
             own.model.safeguards(state, decision),
         )
