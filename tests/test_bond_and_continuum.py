@@ -1,7 +1,5 @@
 """The economy with a bond and the continuum of agents: market clearing, independent solvers, published figures."""
 
-from dataclasses import replace
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -78,8 +76,7 @@ def test_savers_hold_the_supply_and_keep_their_number():
 @pytest.mark.slow
 def test_without_aggregate_risk_the_continuum_agrees_with_the_endogenous_grid_method():
     model = Continuum(income=(1.0,) * 6)
-    settings = replace(model.settings(), restart=0.05)  # only restarts bring a lost path back here
-    path = solve(model, settings=settings).simulate(500, burn_in=1000)
+    path = solve(model).simulate(500, burn_in=1000)
     price, deviation, without = stationary_continuum(model)
     assert path.price.values == pytest.approx(price, abs=5e-4)
     assert path.std_assets.values == pytest.approx(deviation, rel=2e-2)

@@ -82,5 +82,33 @@ def test_the_network_agrees_with_their_own_method(own, solution):
         at = z[:-1] == state
         slope, intercept = np.polyfit(logs[:-1][at], logs[1:][at], 1)
         assert intercept + slope * np.log(own.mean) == pytest.approx(own.rule[state] @ [1, np.log(own.mean)], abs=1e-3)
-    found = solution.accuracy(1000).summary()["euler"]
+    gini = path.gini.values.mean()
+    assert gini == pytest.approx(float(own.model.histogram.gini(own.mass)), abs=0.015), "the spread of wealth too"
+    accuracy = solution.accuracy(1000)
+    found = accuracy.summary()["euler"]
     assert found["mean"] <= 1e-3 and found["99.9"] <= 1e-2
+    assert accuracy.policy.unique and accuracy.policy.within("thrift", 1e-3, 1e-2) is not False
+
+
+@pytest.mark.slow
+def test_the_certificate_says_how_far_consumption_is_from_that_of_their_own_method(own, solution):
+    """By mass: the estimated error of x, which is that of log consumption, is about the distance between the two."""
+    model, path = solution.model, solution.simulate(1500, burn_in=1000)
+    at = np.arange(0, 1500, 63)  # as many states as the certificate follows paths from
+    at = at[np.argsort(path.shock.values[at], kind="stable")]  # as the certificate has them
+    states = model.State(jnp.asarray(path.shock.values[at]), jnp.asarray(path.histogram.values[at]))
+    found = solution.accuracy(states=states).policy
+    assert len(found.weights) == len(at)
+    knots = jnp.asarray(model.knots)
+    distance, weights = [], []
+    for i in range(len(at)):
+        state = jax.tree.map(lambda leaf, i=i: leaf[i], states)
+        policy = model.Policy(jnp.asarray(found.policies["thrift"][i]))
+        theirs = own.spent(int(state.shock), float(model.histogram.mean(state.histogram)), np.asarray(knots[0]))
+        ours = np.maximum(np.asarray(model.household(state, policy, knots)[2]), 1e-9)
+        distance.append(np.log(ours / np.maximum(theirs, 1e-9)))
+        weights.append(np.asarray(model.weights(state, policy)["thrift"]))
+    weights = np.array(weights) / np.mean(weights)
+    distance = float(np.mean(np.abs(distance) * weights))
+    estimate = float(np.mean(np.abs(found.errors["thrift"]) * weights))
+    assert estimate == pytest.approx(distance, rel=0.5) and distance < 4e-3

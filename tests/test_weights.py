@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -135,7 +136,8 @@ def test_the_loss_is_weighted():
         ({"gap": jnp.asarray([1.0, -1.0])}, "not finite, negative or all zero"),
         ({"gap": jnp.zeros(2)}, "not finite, negative or all zero"),
         ({"gap": jnp.ones(3)}, r"of shape \(3,\), but the error is of shape \(2,\)"),
-        ({"other": jnp.ones(2)}, "there is no error named 'other'; there are gap"),
+        ({"other": jnp.ones(2)}, "there is no error or policy named 'other'; there are level, gap"),
+        ({"level": jnp.ones(3)}, r"those of 'level' are of shape \(3,\), but the policy is of shape \(2,\)"),
         ([1.0, 2.0], "must return a dictionary of named weights"),
     ],
 )
@@ -169,3 +171,62 @@ def test_uncertain_parameters_keep_weights_and_units():
     state = model.State(jnp.asarray(0), jnp.asarray([1.0]))
     assert model.units() == {"gap": "levels"}
     assert np.asarray(model.weights(state, None)["gap"]) == pytest.approx(COUNTS[0])
+
+
+def test_policies_count_components_by_their_weights_too():
+    """Mean and percentile by hand; without weights the number that concerns nobody would decide both."""
+
+    class Peopled(Two):
+        """Two numbers, of which one is for nearly everybody."""
+
+        def weights(self, state, policy):
+            return {"level": jnp.array([2.0, 0.0])}
+
+    solution = solve(Peopled(), settings=SolveSettings(episodes=1, paths=4, batch_size=8))
+    found = solution.accuracy(200).policy
+    row, off = found.summary()["level"], np.abs(found.errors["level"])
+    assert row["mean"] == pytest.approx(found.weights @ off[:, 0], rel=1e-6)
+    assert row["99.9"] == pytest.approx(off[:, 0].max(), rel=1e-6)
+    assert row["max"] == pytest.approx(off[:, 0].max(), rel=1e-6) and row["max"] < off.max()
+    assert "for all but one in a thousand of those whom it concerns" in found.line()
+    size = found.weights @ np.abs(found.policies["level"][:, 0])
+    assert row["relative mean"] == pytest.approx(row["mean"] / size, rel=1e-6)
+    assert found.by_state(2)["level"] @ np.bincount(found.shocks, found.weights) == pytest.approx(
+        row["relative mean"], rel=1e-6
+    )
+
+
+def test_where_not_all_equations_can_hold_least_squares_go_by_weight():
+    """One number between two: the learning counts 0.1 + 0.9 (1.5, 0.5), so the answer is 0.55 / (1.45 + 0.55)."""
+
+    class Pulled(Model):
+        """A number that two equations want at zero and at one."""
+
+        class State(NamedTuple):
+            """Nothing that moves."""
+
+            place: Array
+
+        class Policy(NamedTuple):
+            """The number."""
+
+            level: Array
+
+        def initial(self, key):
+            return self.State(jax.random.uniform(key))
+
+        def policies(self, state):
+            return {"level": Real()}
+
+        def transition(self, state, policy, shock):
+            return self.State(0.5 * state.place)
+
+        def errors(self, state, policy, expect):
+            return {"gap": policy.level - jnp.array([0.0, 1.0])}
+
+        def weights(self, state, policy):
+            return {"gap": jnp.array([3.0, 1.0])}
+
+    solution = solve(Pulled(), settings=SolveSettings(episodes=2, paths=4, batch_size=8, restart=0.5))
+    corrected = solution.accuracy(100).policy.corrected["level"]
+    assert corrected == pytest.approx(np.full(corrected.shape, 0.275), abs=1e-7)

@@ -29,8 +29,11 @@ from equilearn.errors import UserError
 LEAST, MOST = 1e-3, 4.0
 """Least and most that an agent owns, in units of the capital without risk. Those who want less are given the rest,
 which keeps consumption above zero; those who want more consume the rest."""
-LOOKED_AT = 0.02
-"""Least capital at which errors are measured, in the same units; hardly anybody owns less."""
+LOOKED_AT = 0.004
+"""Least capital at which errors are measured, in the same units; hardly anybody owns less. No equation holds what the
+network says below it, and the polynomials carry that on to those who own a little more."""
+GIVEN = 1e-6
+"""Share of all capital that may be given in a quarter before the floor counts as acting."""
 SCALE = 0.05
 """Below it capital is looked at evenly, above it in its logarithm; in the same units."""
 POLYNOMIALS = 16
@@ -202,12 +205,12 @@ class KrusellSmith(Model):
         return jnp.ravel(state.histogram @ np.minimum(self.histogram.nodes[:, None], self.benchmark * THRESHOLDS))
 
     def safeguards(self, state: State, policy: Policy) -> dict[str, Array]:
-        """Return where agents reach the end of the histogram, and where some are given what keeps them at its start."""
+        """Return where agents reach the end of the histogram, and where more than a little is given at its start."""
         _, cash, consumption, _ = self.household(state, policy, jnp.tile(self.histogram.nodes, (2, 1)))
-        given = jnp.sum(state.histogram * (cash - consumption < self.histogram.nodes[0]))
+        given = jnp.sum(state.histogram * jnp.maximum(self.histogram.nodes[0] - (cash - consumption), 0.0))
         return {
             "capital at the end of the histogram": jnp.sum(state.histogram[:, -1]) > 1e-6,
-            "capital at its floor": given > 1e-6,
+            "capital at its floor": given > GIVEN * self.histogram.mean(state.histogram),
         }
 
     def definitions(self, state: State, policy: Policy) -> dict[str, Array]:

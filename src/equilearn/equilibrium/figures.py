@@ -109,6 +109,8 @@ def by_weight(model: Model, accuracy: Accuracy) -> dict[str, Figure]:
     figures = {}
     for name, weights in accuracy.parts[0].weights.items():
         errors, labels = accuracy.errors[name], model.coordinates().get(name)
+        if not np.any(errors > 0):  # holds by construction
+            continue
         figure, (left, right) = new_figure(1, 2)
         x = np.arange(errors.shape[-1]) if labels is None else labels[1]
         for at, colour in zip(np.ndindex(errors.shape[1:-1]), COLOURS * errors[0].size, strict=False):

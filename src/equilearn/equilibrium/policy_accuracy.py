@@ -57,7 +57,11 @@ class PolicyAccuracy:
         rows = {}
         for name, error in self.errors.items():
             size, absolute = self.size(name), np.abs(error)
-            own = {"mean": self._mean(name, absolute), "99.9": self._percentile(name, absolute), "max": absolute.max()}
+            own = {
+                "mean": self._mean(name, absolute),
+                "99.9": self._percentile(name, absolute),
+                "max": self._most(name, absolute),
+            }
             own |= {"standard error": self._mean(name, self.standard_errors[name])}
             own |= {f"relative {column}": figure / size for column, figure in own.items()}
             rows[name] = {column: float(figure) for column, figure in own.items()}
@@ -131,7 +135,7 @@ class PolicyAccuracy:
             )
         named = [
             f"{name.replace('_', ' ')} within {relative(row['relative mean'])} on average and "
-            f"{relative(row['relative max'])} at worst{self._noise(row)}"
+            f"{self._worst(name, row)}{self._noise(row)}"
             for name, row in self.summary().items()
             if name not in self.multipliers
         ]
@@ -171,12 +175,20 @@ class PolicyAccuracy:
         """Return the finding and what else must be said."""
         return "\n".join([self.line(), *self.notes()])
 
+    def _worst(self, name: str, row: Mapping[str, float]) -> str:
+        if name in self.components:
+            return f"{relative(row['relative 99.9'])} for all but one in a thousand of those whom it concerns"
+        return f"{relative(row['relative max'])} at worst"
+
     def _noise(self, row: Mapping[str, float]) -> str:
         noisy = row["standard error"] > 0.5 * row["mean"] > 0
         return f" (standard error {relative(row['relative standard error'])})" if noisy else ""
 
     def _mean(self, name: str, values: Float[np.ndarray, "states ..."]) -> float:
         return float(np.mean(np.tensordot(self.weights, values * self.components.get(name, 1.0), 1)))
+
+    def _most(self, name: str, values: Float[np.ndarray, "states ..."]) -> float:
+        return float(np.max(np.where(np.asarray(self.components.get(name, 1.0)) > 0, values, 0.0)))
 
     def _percentile(self, name: str, values: Float[np.ndarray, "states ..."]) -> float:
         """Return the 99.9th percentile of what is at or above zero."""

@@ -164,7 +164,7 @@ def sizes(raw: int) -> tuple[int, int, int]:
     """Return numbers of states, of groups of paths from each, and of periods: fewer the more derivatives there are."""
     if raw <= 10:
         return 64, GROUPS, 200
-    return (24, GROUPS // 2, 64) if raw <= 30 else (10, GROUPS // 2, 40)
+    return (24, GROUPS // 2, 128) if raw <= 32 else (10, GROUPS // 2, 40)
 
 
 def spread(
