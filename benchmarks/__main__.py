@@ -22,6 +22,7 @@ PARTS = {
     "search": "What was tried",
     "finish": "The last digits",
     "newton": "Newton's steps",
+    "known": "Estimated errors of policies beside the true ones",
     "recipes": "Steps per second on recipes with identical work",
     "generations": "Cost as the number of generations grows",
     "countries": "The international business cycle",

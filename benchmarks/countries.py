@@ -16,7 +16,7 @@ def measure() -> dict:
     return {
         "columns": ["equilearn solve", *COST],
         "rows": [[" ".join(flags), *cost(*flags)] for flags in CASES],
-        "text": "Default settings, seed 0. A state has 2 N numbers, and an expectation 2 N nodes (Stroud's rule of degree "
-        "three), of which learning sees two at a time with ten countries and more. Two countries' seconds are without "
-        "Newton's steps. Euler errors on 10,000 fresh periods.",
+        "text": "Default settings, seed 0. A state has 2 N numbers, and an expectation 2 N nodes (Stroud's rule of "
+        "degree three), of which learning sees two at a time with more than four countries. With two countries "
+        "Newton's steps are in the seconds and not in the steps. Euler errors on 10,000 fresh periods.",
     }
