@@ -184,6 +184,7 @@ def command_lines():
             yield page, " ".join(line.split())
 
 
+@pytest.mark.slow
 def test_every_command_line_of_the_pages_is_one(tmp_path, monkeypatch, capsys):
     """Parsed by the real parser, as far as the work; NAME and N stand for any name and number."""
     from benchmarks.__main__ import PARTS

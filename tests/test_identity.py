@@ -144,6 +144,7 @@ def test_loading_for_a_model_compares_its_parameters(run):
             eq.load(run, wrong)
 
 
+@pytest.mark.slow
 def test_a_solution_knows_the_equations_it_was_made_with(tmp_path):
     target = model_file(tmp_path, name="law.py")
     path = eq.solve(find(target)(), settings=FEW).save(tmp_path / "own")

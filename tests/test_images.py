@@ -229,6 +229,7 @@ def test_the_lab_shows_what_lenet_sees_and_reads_a_digit_of_ones_own(shared, tmp
     assert sum(findings.result["own digit"]["lenet"]) == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_discriminator_trains_on_both_kinds_and_the_generator_through_it_alone():
     """The gradient of the game is that of each player's own loss, with the other one held fixed."""
     keys = jax.random.split(jax.random.key(0), 3)
@@ -277,6 +278,7 @@ def test_modes_are_counted_and_distances_of_equal_distributions_are_small():
     assert abs(energy_distance(real, more)) < 0.01 < 0.1 < energy_distance(real, 0.1 * more)
 
 
+@pytest.mark.slow
 def test_the_way_is_kept_and_the_game_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
     def run(folder):
         keys = jax.random.split(jax.random.key(0), 3)

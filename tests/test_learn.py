@@ -127,6 +127,7 @@ def host_run(episodes, folder=None, resume=False):
     return learn(HostReplay(), jnp.zeros(()), world, optimizer, settings, key=key_of(0), folder=folder, resume=resume)
 
 
+@pytest.mark.slow
 def test_host_environment_learns_and_resumes_bit_for_bit(tmp_path):
     whole = host_run(200)
     assert abs(float(whole.state.networks) - 3.0) < 0.2

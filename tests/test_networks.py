@@ -93,6 +93,7 @@ def test_a_sequence_in_two_chunks_is_the_whole_one(cell):
         close(a, b)
 
 
+@pytest.mark.slow
 def test_attention_is_a_weighted_mean_of_what_was_there():
     attention = Attention(4, 3, 6, key=jax.random.key(0))
     query = jax.random.normal(jax.random.key(1), (4, 4))

@@ -90,6 +90,7 @@ def reader():
     return fit_language(train, validation, 4, passes=8, hidden=16, tracks=16, steps=16, seed=0)
 
 
+@pytest.mark.slow
 def test_a_network_needs_as_many_bits_as_the_chain_has(reader):
     network, run = reader
     test = chain(10_000, 3)
@@ -221,6 +222,7 @@ def test_the_nearest_sequence_is_itself_where_it_is_known():
     assert nearest(known, [["b", "a"], ["a", "b", "c", "d"]]).tolist() == [1, 2]
 
 
+@pytest.mark.slow
 def test_writing_step_by_step_is_reading_all_that_was_written_at_once():
     network = Translator(7, 9, 12, key=key_of(0))
     source, lengths = jnp.asarray(rng.integers(1, 7, (5, 6))), jnp.asarray([6, 1, 3, 4, 2])
