@@ -21,6 +21,7 @@ from equilearn.economies.brock_mirman import BrockMirman
 from equilearn.economies.climate import Climate
 from equilearn.economies.continuum import Continuum
 from equilearn.economies.irbc import IRBC
+from equilearn.economies.krusell_smith import KrusellSmith
 from equilearn.economies.olg import OLG
 from equilearn.equilibrium.accuracy import Accuracy, Part, visited
 from equilearn.equilibrium.certificate import certify
@@ -271,6 +272,9 @@ def test_safeguards_of_the_economies_act_where_they_should_and_not_at_the_start(
     assert "capital at its most" in acting(irbc, irbc.State(jnp.zeros(2), jnp.full(2, math.log(2.49))), raw=20.0)
     crowd = jnp.zeros((2, 100)).at[:, -1].set(0.5)
     assert "assets at the end of the histogram" in acting(continuum, continuum.State(jnp.asarray(0), crowd))
+    economy = KrusellSmith()
+    assert acting(economy, economy.initial(jax.random.key(0))) == set()
+    assert acting(economy, economy.initial(jax.random.key(0)), raw=-20.0) == {"capital at its floor"}, "all is consumed"
     hot = climate.initial(jax.random.key(0))._replace(warming=jnp.asarray(25.0))
     assert "net output at its floor" in acting(climate, hot)
 

@@ -70,3 +70,11 @@ def test_irreversible_investment_binds_and_is_complementary():
     assert summary["complementarity"]["mean"] < 1e-4
     assert summary["euler"]["mean"] < 3e-4
     far_from_bounds(model, path)
+
+
+def test_with_many_countries_learning_sees_few_nodes():
+    """All nodes and Newton's steps for few; the two together would cost more than they bring for many."""
+    few, many = IRBC(countries=4).settings(), [IRBC(countries=n).settings() for n in (5, 50, 100)]
+    assert few.sampled_nodes == 0 and few.newton > 0
+    assert all(one.sampled_nodes == 2 and one.newton == 0 and one.tail == 0 for one in many)
+    assert [one.episodes for one in many] == [2000, 5000, 5000]

@@ -1,7 +1,9 @@
 """Weights and units of errors: figures by hand, what is refused, and what the verdict sees."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +14,8 @@ from equilearn.equilibrium import MarkovChain, Model, Real, SolveSettings, Uncer
 from equilearn.equilibrium.accuracy import COLUMNS, Accuracy, Part
 from equilearn.equilibrium.checks import check_model
 from equilearn.equilibrium.figures import by_weight
+from equilearn.equilibrium.policy_accuracy import weighted
+from equilearn.equilibrium.seeds import Figures, compare
 from equilearn.equilibrium.verdict import judge
 from equilearn.errors import UserError
 
@@ -230,3 +234,46 @@ def test_where_not_all_equations_can_hold_least_squares_go_by_weight():
     solution = solve(Pulled(), settings=SolveSettings(episodes=2, paths=4, batch_size=8, restart=0.5))
     corrected = solution.accuracy(100).policy.corrected["level"]
     assert corrected == pytest.approx(np.full(corrected.shape, 0.275), abs=1e-7)
+
+
+def test_a_name_that_is_an_error_and_a_policy_has_no_weights():
+    class Same(Two):
+        """An error of the policy's name."""
+
+        def errors(self, state, policy, expect):
+            return {"level": super().errors(state, policy, expect)["gap"]}
+
+        def weights(self, state, policy):
+            return {"level": jnp.ones(2)}
+
+    with pytest.raises(UserError, match=r"Same\.weights: 'level' is an error and a policy"):
+        check_model(Same())
+
+
+def test_seeds_that_differ_where_nobody_is_do_not_differ():
+    class Peopled(Two):
+        """Two numbers, of which one is for nobody."""
+
+        def weights(self, state, policy):
+            return {"level": jnp.array([2.0, 0.0])}
+
+    one = solve(Peopled(), settings=SolveSettings(episodes=1, paths=4, batch_size=8))
+    accuracy = one.accuracy(100)
+    figures = Figures(accuracy.summary(), accuracy.policy.record())
+
+    def apart(which):
+        moved = eqx.tree_at(
+            lambda f: f.network.biases[-1], one.policy_function, replace_fn=lambda b: b.at[which::2].add(0.5)
+        )
+        gaps = compare([one, replace(one, policy_function=moved, seed=1)], [figures] * 2).gaps["level"]
+        return gaps[1] / abs(gaps).max() if gaps.any() else gaps[1]
+
+    np.testing.assert_allclose(apart(1), 0, atol=1e-6)
+    assert apart(0).min() > 0.5
+
+
+def test_components_of_nobody_are_in_no_figure():
+    """By hand: one component for all but a millionth of a millionth, the other for that."""
+    counts = np.array([[2 - 2e-12, 2e-12]])
+    mean, nearly_all, largest = weighted(np.array([[0.1, 9.0]]), counts)
+    assert (mean, nearly_all, largest) == pytest.approx((0.1, 0.1, 0.1), abs=1e-9)

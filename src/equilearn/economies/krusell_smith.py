@@ -23,7 +23,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from equilearn.equilibrium import Expect, Histogram, MarkovChain, Model, Real, SolveSettings, euler_error, power
+from equilearn.equilibrium import (
+    Expect,
+    FeasibleSet,
+    Histogram,
+    MarkovChain,
+    Model,
+    SolveSettings,
+    euler_error,
+    power,
+)
 from equilearn.errors import UserError
 
 LEAST, MOST = 1e-3, 4.0
@@ -48,6 +57,30 @@ TO_COEFFICIENTS = np.linalg.inv(np.polynomial.chebyshev.chebvander(CORNERS, POLY
 
 TIMES = MarkovChain(((0.875, 0.125), (0.125, 0.875)))
 """Bad and good times, of eight quarters each on average."""
+
+
+class Thrift(FeasibleSet):
+    """x at the knots: the share of cash consumed where it is above zero, a multiplier below."""
+
+    guess: Float[Array, "2 M"]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """One number at each knot."""
+        return self.guess.shape
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Return the names of both."""
+        return ("share", "multiplier")
+
+    def multipliers(self) -> tuple[str, ...]:
+        """Return the one that decides nothing."""
+        return ("multiplier",)
+
+    def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
+        """Return both; one number of the network is worth 0.3 of x."""
+        x = self.guess + 0.3 * raw
+        return {"share": jnp.exp(-jax.nn.relu(x)), "multiplier": jax.nn.relu(-x)}
 
 
 class KrusellSmith(Model):
@@ -76,9 +109,10 @@ class KrusellSmith(Model):
         histogram: Float[Array, "2 H"]
 
     class Policy(NamedTuple):
-        """x at the knots, out of work and at work."""
+        """exp(-x+), the share of cash that is consumed, and x- at the knots, out of work and at work."""
 
-        thrift: Float[Array, "2 M"]
+        share: Float[Array, "2 M"]
+        multiplier: Float[Array, "2 M"]
 
     def __post_init__(self) -> None:
         if not (0 < self.discount < 1 and 0 < self.capital_share < 1 and 0 < self.depreciation <= 1):
@@ -138,7 +172,7 @@ class KrusellSmith(Model):
     def household(self, state: Any, policy: Any, capital: Any) -> tuple[Array, Array, Array, Array]:
         """Return x, cash, consumption and savings of those who own (..., 2, n) capital, out of work and at work."""
         cash, x = self.first_guess(state, capital)
-        more = policy.thrift - self.first_guess(state, jnp.asarray(self.knots))[1]
+        more = -jnp.log(policy.share) - policy.multiplier - self.first_guess(state, jnp.asarray(self.knots))[1]
         s = 2 / LAST * jnp.log1p(capital / (SCALE * self.benchmark)) - 1
         polynomials = [jnp.ones_like(s), s]
         while len(polynomials) < POLYNOMIALS:
@@ -170,9 +204,9 @@ class KrusellSmith(Model):
         u = self.unemployment[0]
         return self.State(self.shock.initial, jnp.array([[u], [1 - u]]) * bell / jnp.sum(bell))
 
-    def policies(self, state: State) -> dict[str, Real]:
+    def policies(self, state: State) -> dict[str, Thrift]:
         """Return all numbers, around the first guess."""
-        return {"thrift": Real(offset=self.first_guess(state, jnp.asarray(self.knots))[1], scale=0.3)}
+        return {"thrift": Thrift(self.first_guess(state, jnp.asarray(self.knots))[1])}
 
     def transition(self, state: State, policy: Policy, shock: Int[Array, ""]) -> State:
         """Savers move to their new capital; then some lose, and some find, work."""
@@ -197,7 +231,7 @@ class KrusellSmith(Model):
         nodes = jnp.asarray(self.histogram.nodes)
         return {
             "euler": self.measured.place(state.histogram, nodes),
-            "thrift": Histogram(self.knots[0]).place(state.histogram, nodes),
+            "share": Histogram(self.knots[0]).place(state.histogram, nodes),
         }
 
     def features(self, state: State) -> Float[Array, " features"]:
@@ -231,7 +265,7 @@ class KrusellSmith(Model):
 
     def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
         """Label the points of the errors."""
-        return {"euler": ("own_capital", self.measured.nodes), "thrift": ("knot", self.knots[0])}
+        return {"euler": ("own_capital", self.measured.nodes), "share": ("knot", self.knots[0])}
 
     def settings(self) -> SolveSettings:
         """Return settings found by measurement; paths that start again keep learning off economies that run away."""

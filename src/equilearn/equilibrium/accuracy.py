@@ -23,7 +23,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from equilearn.compiling import compiled_once, in_batches
 from equilearn.equilibrium.model import PolicyFunction, pieces
-from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
+from equilearn.equilibrium.policy_accuracy import UNPEOPLED, PolicyAccuracy
 from equilearn.equilibrium.problem import BATCH, errors_on, weights_on
 
 PERCENTILES = (0.1, 10.0, 50.0, 90.0, 99.0, 99.9)
@@ -34,8 +34,6 @@ NEGLIGIBLE = 1e-4
 """A bound or a clamp that acts on a smaller share of the states is not named."""
 TOLERATED = 1e-3
 """A solution in which a clamp, or a bound without an equation, acts on a larger share is not called accurate."""
-UNPEOPLED = 1e-6
-"""A component whose weight is below this share of the mean weight does not enter the largest error."""
 LISTED = 8
 """So many states of a chain are listed in words; where there are more, the report has the table."""
 

@@ -244,6 +244,8 @@ def _check_equations(model: Model, state: Any, decision: Any) -> tuple[tuple[str
         if key not in shapes:
             known = ", ".join(shapes)
             raise UserError(f"{name}.weights: there is no error or policy named {key!r}; there are {known}.")
+        if key in equations and key in decision._fields:
+            raise UserError(f"{name}.weights: {key!r} is an error and a policy; give one of them another name.")
         if value.shape != shapes[key]:
             kind = "error" if key in equations else "policy"
             raise UserError(

@@ -120,7 +120,8 @@ class Model(abc.ABC):
         concerns.
 
         At or above zero, not all zero, of the error's or policy's shape; components of what is not named here count the
-        same. The certificate's means and percentiles are weighted, and nine tenths of the loss.
+        same. The certificate's means and percentiles are weighted and, for errors, nine tenths of the loss and the
+        least squares of the estimated policy errors.
         """
         del state, policy
         return {}

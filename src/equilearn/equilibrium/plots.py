@@ -138,7 +138,7 @@ def _errors(solution: Any, *, accuracy: Accuracy | None = None) -> Figure:
     axes[0, 0].set(xlabel="absolute error of the equation", ylabel="share of errors above")
     if found is not None and judged:
         relative = {name: np.abs(error) / found.size(name) for name, error in found.errors.items()}
-        share_above(axes[0, 1], relative, dict.fromkeys(relative, found.weights))
+        share_above(axes[0, 1], relative, {name: found.counts(name) for name in relative})
         axes[0, 1].set(xlabel="estimated relative error of the policy", ylabel="share of errors above")
     return figure
 

@@ -1,8 +1,8 @@
 """What `policy_error` finds, in figures and in words: errors of every policy in its own units, and the rate.
 
 Errors are estimates (exact policy less ours), with standard errors. Relative ones are in units of the mean absolute
-value of that policy over all states and components: savings that are off by 0.01 where mean savings are 0.5 are wrong
-by 2 %. How they are estimated: `policy_estimate.py`.
+value of that policy over all states and components, by mass where the model weighs them: savings that are off by 0.01
+where mean savings are 0.5 are wrong by 2 %. How they are estimated: `policy_estimate.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
+
+UNPEOPLED = 1e-6
+"""A component whose weight is below this share of the mean weight does not enter the largest error."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class PolicyAccuracy:
 
     def size(self, name: str) -> float:
         """Return the mean absolute value of a policy, the unit of its relative errors."""
-        return self._mean(name, np.abs(self.policies[name])) or 1.0
+        return self._figures(name, np.abs(self.policies[name]))[0] or 1.0
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Return for every policy mean, 99.9th percentile and maximum of its absolute error, in its own units and
@@ -57,12 +60,8 @@ class PolicyAccuracy:
         rows = {}
         for name, error in self.errors.items():
             size, absolute = self.size(name), np.abs(error)
-            own = {
-                "mean": self._mean(name, absolute),
-                "99.9": self._percentile(name, absolute),
-                "max": self._most(name, absolute),
-            }
-            own |= {"standard error": self._mean(name, self.standard_errors[name])}
+            own = dict(zip(("mean", "99.9", "max"), self._figures(name, absolute), strict=True))
+            own["standard error"] = self._figures(name, self.standard_errors[name])[0]
             own |= {f"relative {column}": figure / size for column, figure in own.items()}
             rows[name] = {column: float(figure) for column, figure in own.items()}
         return rows
@@ -75,8 +74,8 @@ class PolicyAccuracy:
         absolute, noise = np.abs(self.errors[name]), 2 * self.standard_errors[name]
 
         def met(values: Float[np.ndarray, "states ..."]) -> bool:
-            size = self.size(name)
-            return self._mean(name, values) <= mean * size and self._percentile(name, values) <= p999 * size
+            size, (average, nearly_all, _) = self.size(name), self._figures(name, values)
+            return average <= mean * size and nearly_all <= p999 * size
 
         return True if met(absolute) else None if met(np.maximum(absolute - noise, 0)) else False
 
@@ -90,8 +89,12 @@ class PolicyAccuracy:
         return {name: self.policies[name] + error for name, error in self.errors.items()}
 
     def by_component(self, name: str) -> Float[np.ndarray, "..."]:
-        """Return the mean relative error of every component (age, country) of a policy."""
-        return np.tensordot(self.weights, np.abs(self.errors[name]), 1) / self.size(name)
+        """Return the mean relative error of every component (age, country) of a policy; NaN for those of nobody."""
+        counts = self.counts(name)
+        mass = counts.sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = np.sum(counts * np.abs(self.errors[name]), axis=0) / mass / self.size(name)
+        return np.where(mass > UNPEOPLED * mass.mean(), means, np.nan)
 
     def by_state(self, states: int) -> dict[str, Float[np.ndarray, " states"]]:
         """Return the mean relative error of every policy in each state of a chain; NaN where none was looked at."""
@@ -161,6 +164,7 @@ class PolicyAccuracy:
             },
             "by_state": {name: row.tolist() for name, row in self.by_state(chain).items()} if chain else {},
             "multipliers": list(self.multipliers),
+            "weighted": sorted(self.components),
             "rate": self.rate,
             "rate_standard_error": self.rate_error,
             "locally_unique": self.unique,
@@ -184,19 +188,24 @@ class PolicyAccuracy:
         noisy = row["standard error"] > 0.5 * row["mean"] > 0
         return f" (standard error {relative(row['relative standard error'])})" if noisy else ""
 
-    def _mean(self, name: str, values: Float[np.ndarray, "states ..."]) -> float:
-        return float(np.mean(np.tensordot(self.weights, values * self.components.get(name, 1.0), 1)))
+    def counts(self, name: str) -> Float[np.ndarray, "states ..."]:
+        """Return what every component of a policy counts in every state; they sum to the number of components."""
+        shape = self.policies[name].shape
+        states = self.weights.reshape(-1, *[1] * (len(shape) - 1))
+        return np.broadcast_to(states * self.components.get(name, 1.0), shape)
 
-    def _most(self, name: str, values: Float[np.ndarray, "states ..."]) -> float:
-        return float(np.max(np.where(np.asarray(self.components.get(name, 1.0)) > 0, values, 0.0)))
+    def _figures(self, name: str, values: Float[np.ndarray, "states ..."]) -> tuple[float, float, float]:
+        return weighted(values, self.counts(name))
 
-    def _percentile(self, name: str, values: Float[np.ndarray, "states ..."]) -> float:
-        """Return the 99.9th percentile of what is at or above zero."""
-        counts = np.broadcast_to(self.components.get(name, 1.0), values.shape).reshape(len(values), -1)
-        weights = (self.weights[:, None] * counts / counts.shape[1]).ravel()
-        order = np.argsort(values, axis=None)
-        reached = np.searchsorted(np.cumsum(weights[order]), 0.999)
-        return float(values.ravel()[order][min(reached, order.size - 1)])
+
+def weighted(values: Float[np.ndarray, "..."], weights: Float[np.ndarray, "..."]) -> tuple[float, float, float]:
+    """Return mean, 99.9th percentile and maximum of values that count by weights of the same shape."""
+    values, weights = values.ravel(), weights.ravel()
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order])
+    at = min(np.searchsorted(reached, 0.999 * reached[-1]), len(order) - 1)
+    largest = values[weights > UNPEOPLED * weights.mean()].max()
+    return float(np.average(values, weights=weights)), float(values[order][at]), float(largest)
 
 
 def relative(share: float) -> str:

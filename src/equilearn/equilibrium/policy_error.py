@@ -28,7 +28,8 @@ rate |a|. It is found from random vectors z that are sent backward from several 
 This is Newton's method in function space, the adjoint of finite elements (dual-weighted residuals: Becker and
 Rannacher, 2001); on errors of policies and of equations see Santos (2000). Everything is in double precision, whatever
 the solution's. Equations that hold by construction have no part in it; if more are left than numbers r, e is the one
-of least squares, and directions of r that move neither equations nor policies get none of it.
+of least squares, weighted where the model weighs components (the rate depends on that too), and directions of r that
+move neither equations nor policies get none of it.
 
 Legend: S states, G groups, P paths in each, T periods, m raw numbers, n equations (components), V vectors.
 """
@@ -57,7 +58,7 @@ class Paths(NamedTuple):
     """What the paths from each state gave."""
 
     error: Float[Array, "S n"]
-    """The equations where the paths start."""
+    """The equations where the paths start, times the roots of what their components count."""
     slope: Float[Array, "S n m"]
     """A where the paths start."""
     move: Float[Array, "S G m"]
@@ -81,7 +82,8 @@ def errors_at(
 ) -> Float[Array, " n"]:
     """Return all errors, by name, in a state where today's raw numbers, and tomorrow's at each node, are moved.
 
-    Components that count by weights are multiplied by their roots, so that least squares are those of the learning.
+    Components that count by weights are multiplied by their roots: within an equation, least squares are weighted as in
+    the loss.
     """
     decision = policy(state, today)
     errors = policy.model.errors(state, decision, expectation(policy, state, decision, tomorrow))

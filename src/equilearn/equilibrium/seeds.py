@@ -16,8 +16,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from equilearn.equilibrium.policy_accuracy import relative
-from equilearn.equilibrium.problem import flatten_path
+from equilearn.equilibrium.policy_accuracy import relative, weighted
+from equilearn.equilibrium.problem import flatten_path, weights_on
 from equilearn.equilibrium.solution import Solution, in_precision, policies_in
 from equilearn.errors import UserError
 from equilearn.learn import Outcome, key_of
@@ -67,7 +67,8 @@ class Seeds:
     """Index of the solution with the smallest errors."""
     gaps: Mapping[str, np.ndarray]
     """For every policy that decides something: mean, 99.9th percentile and maximum of how far each solution is from the
-    best, shape (solutions, 3), relative to the mean absolute value of that policy."""
+    best, shape (solutions, 3), relative to the mean absolute value of that policy; by mass where the
+    model weighs its components."""
 
     def rows(self) -> dict[str, dict[str, float]]:
         """Return for every policy how far the one that agrees least is from the best, and what is explained of it.
@@ -182,14 +183,16 @@ def compare(solutions: Sequence[Solution], figures: Sequence[Figures]) -> Seeds:
             jax.tree.map(np.asarray, policies_in(one.policy_function, path)) if i in whole else None
             for i, one in enumerate(solutions)
         ]
+        given = jax.tree.map(np.asarray, weights_on(solutions[best].policy_function, path))
     gaps = {}
     for name in names:
         own = getattr(all_policies[best], name).astype(float)
-        size = np.abs(own).mean() or 1.0
+        counts = np.broadcast_to(given.get(name, 1.0), own.shape)
+        size = weighted(np.abs(own), counts)[0] or 1.0
         rows = []
         for policies in all_policies:
-            gap = np.full(1, np.nan) if policies is None else np.abs(getattr(policies, name) - own) / size
-            rows.append((gap.mean(), np.percentile(gap, 99.9), gap.max()))
+            gap = (np.nan,) * 3 if policies is None else weighted(np.abs(getattr(policies, name) - own) / size, counts)
+            rows.append(gap)
         gaps[name] = np.asarray(rows)
     return Seeds(solutions, figures, best, gaps)
 
