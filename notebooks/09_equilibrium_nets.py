@@ -220,9 +220,9 @@ assert young["limit -0.2"] > young["no borrowing"]
 #
 # A planner decides how much to consume, to invest and to abate; emissions stay in the air and warm it, warming destroys
 # output. The same kind of model, with centuries in place of generations (`economies/climate.py`): the network sees the
-# year, capital, carbon in three places and two temperatures, and says consumption and what each of these costs. Without
-# uncertainty the equations also have an exact path, by Newton's method (`perfect_foresight`); the network, which was
-# never shown it, is held against it. Business as usual, the naive policy, abates nothing.
+# year, capital, carbon in three places and two temperatures, and says which share is consumed and what carbon and
+# warmth cost. Without uncertainty the equations also have an exact path, by Newton's method (`perfect_foresight`); the
+# network, which was never shown it, is held against it. Business as usual, the naive policy, abates nothing.
 
 # %%
 climate, usual = Climate(), Climate(business_as_usual=True)

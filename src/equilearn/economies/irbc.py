@@ -284,4 +284,4 @@ class IrreversibleIRBC(IRBC):
 
 
 FEW = 4
-"""Countries up to which Newton's steps follow the learning."""
+"""Countries up to which Newton's steps follow the learning; above them learning sees a few of the shock's nodes."""
