@@ -17,7 +17,7 @@ def measure() -> dict:
         "columns": ["equilearn solve", *COST],
         "rows": [[" ".join(flags), *cost(*flags)] for flags in CASES],
         "text": "Default settings, seed 0. A state has 2 N numbers, and an expectation 2 N nodes (Stroud's rule of "
-        "degree three), of which learning sees two independent pairs at a time where more than four countries can invest "
-        "what they like. With two countries Newton's steps are in the seconds and not in the steps. Euler errors on "
+        "degree three), of which learning sees two independent pairs at a time where more than four countries invest "
+        "as they like. With two countries Newton's steps are in the seconds and not in the steps. Euler errors on "
         "10,000 fresh periods.",
     }
