@@ -60,8 +60,8 @@ class PolicyAccuracy:
         rows = {}
         for name, error in self.errors.items():
             size, absolute = self.size(name), np.abs(error)
-            own = dict(zip(("mean", "99.9", "max"), self._figures(name, absolute), strict=True))
-            own["standard error"] = self._figures(name, self.standard_errors[name])[0]
+            own = [*self._figures(name, absolute), self._figures(name, self.standard_errors[name])[0]]
+            own = dict(zip(("mean", "99.9", "max", "standard error"), own, strict=True))
             own |= {f"relative {column}": figure / size for column, figure in own.items()}
             rows[name] = {column: float(figure) for column, figure in own.items()}
         return rows
