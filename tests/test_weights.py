@@ -14,7 +14,7 @@ from equilearn.equilibrium import MarkovChain, Model, Real, SolveSettings, Uncer
 from equilearn.equilibrium.accuracy import COLUMNS, Accuracy, Part
 from equilearn.equilibrium.checks import check_model
 from equilearn.equilibrium.figures import by_weight
-from equilearn.equilibrium.policy_accuracy import weighted
+from equilearn.equilibrium.policy_accuracy import nearly_all
 from equilearn.equilibrium.seeds import Figures, compare
 from equilearn.equilibrium.verdict import judge
 from equilearn.errors import UserError
@@ -275,5 +275,17 @@ def test_seeds_that_differ_where_nobody_is_do_not_differ():
 def test_components_of_nobody_are_in_no_figure():
     """By hand: one component for all but a millionth of a millionth, the other for that."""
     counts = np.array([[2 - 2e-12, 2e-12]])
-    mean, nearly_all, largest = weighted(np.array([[0.1, 9.0]]), counts)
-    assert (mean, nearly_all, largest) == pytest.approx((0.1, 0.1, 0.1), abs=1e-9)
+    mean, high, largest = nearly_all(np.array([[0.1, 9.0]]), counts)
+    assert (mean, high, largest) == pytest.approx((0.1, 0.1, 0.1), abs=1e-9)
+
+
+def test_weights_may_be_lists_and_whole_numbers():
+    class Listed(Two):
+        """Weights as people write them."""
+
+        def weights(self, state, policy):
+            return {"gap": [1, 3], "level": np.array([2, 1])}
+
+    found = solve(Listed(), settings=SolveSettings(episodes=1, paths=4, batch_size=8)).accuracy(100)
+    assert np.unique(found.parts[0].weights["gap"], axis=0) == pytest.approx(np.array([[0.5, 1.5]]))
+    assert found.policy.components["level"][0] == pytest.approx([4 / 3, 2 / 3])

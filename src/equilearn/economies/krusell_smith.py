@@ -78,8 +78,8 @@ class Thrift(FeasibleSet):
         return ("multiplier",)
 
     def values(self, name: str, raw: Float[Array, "..."]) -> dict[str, Float[Array, "..."]]:
-        """Return both; one number of the network is worth 0.3 of x."""
-        x = self.guess + 0.3 * raw
+        """Return both; one number of the network is worth 0.3 of x, and the share is never zero."""
+        x = jnp.minimum(self.guess + 0.3 * raw, 60.0)
         return {"share": jnp.exp(-jax.nn.relu(x)), "multiplier": jax.nn.relu(-x)}
 
 
@@ -268,5 +268,9 @@ class KrusellSmith(Model):
         return {"euler": ("own_capital", self.measured.nodes), "share": ("knot", self.knots[0])}
 
     def settings(self) -> SolveSettings:
-        """Return settings found by measurement; paths that start again keep learning off economies that run away."""
-        return SolveSettings(episodes=600, batch_size=64, paths=128, restart=0.005)
+        """Return settings found by measurement.
+
+        Paths that start again often keep a policy that has learnt little off economies that run away, which one run in
+        six did; later they would keep it from what hundreds of quarters do to the spread of wealth.
+        """
+        return SolveSettings(episodes=600, batch_size=64, paths=128, restart=0.005, early_restart=0.1)

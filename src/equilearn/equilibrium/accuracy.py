@@ -23,7 +23,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from equilearn.compiling import compiled_once, in_batches
 from equilearn.equilibrium.model import PolicyFunction, pieces
-from equilearn.equilibrium.policy_accuracy import UNPEOPLED, PolicyAccuracy
+from equilearn.equilibrium.policy_accuracy import PolicyAccuracy, weighted
 from equilearn.equilibrium.problem import BATCH, errors_on, weights_on
 
 PERCENTILES = (0.1, 10.0, 50.0, 90.0, 99.0, 99.9)
@@ -229,23 +229,12 @@ def _begin(sentence: str) -> str:
 def _figures(values: Float[np.ndarray, "..."], weights: Float[np.ndarray, "..."] | None = None) -> dict[str, float]:
     """Return mean, max and percentiles, of a number with such weights; not numbers where an error is not."""
     with np.errstate(invalid="ignore", over="ignore"):
-        if weights is not None:
-            return _weighted(values.ravel(), weights.ravel().astype(np.float64))
-        percentiles = np.percentile(values, PERCENTILES)
-        figures = [values.mean(), values.max(), *percentiles]
-    return {column: float(figure) for column, figure in zip(COLUMNS, figures, strict=True)}
-
-
-def _weighted(values: Float[np.ndarray, " n"], weights: Float[np.ndarray, " n"]) -> dict[str, float]:
-    """Return the figures where each error counts by its weight; the p-th percentile has p % of the weight up to it."""
-    if not (np.isfinite(values).all() and np.isfinite(weights).all()):
-        return dict.fromkeys(COLUMNS, math.nan)
-    order = np.argsort(values)
-    reached = np.cumsum(weights[order])
-    at = np.searchsorted(reached, np.array(PERCENTILES) / 100 * reached[-1])
-    percentiles = values[order][np.minimum(at, len(order) - 1)]
-    largest = values[weights > UNPEOPLED * weights.mean()].max()
-    figures = [np.average(values, weights=weights), largest, *percentiles]
+        if weights is None:
+            figures = [values.mean(), values.max(), *np.percentile(values, PERCENTILES)]
+        elif np.isfinite(values).all() and np.isfinite(weights).all():
+            figures = weighted(values, weights, PERCENTILES)
+        else:
+            figures = [math.nan] * len(COLUMNS)
     return {column: float(figure) for column, figure in zip(COLUMNS, figures, strict=True)}
 
 

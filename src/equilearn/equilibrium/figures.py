@@ -16,6 +16,8 @@ from equilearn.equilibrium.accuracy import Accuracy
 from equilearn.equilibrium.model import Model
 from equilearn.style import COLOURS, new_figure
 
+LEAST_SHARE = 1e-7
+"""Of errors, below which none is drawn: where they count by mass, the last ones are those of nobody."""
 PERIODS = 1_000
 """So many periods of a weighted error are drawn."""
 
@@ -78,6 +80,7 @@ def share_above(
         index = np.unique(np.geomspace(1, flat.size, 2000).astype(int)) - 1
         axis.plot(np.maximum(flat[order][index], 1e-9), share[index], color=colour, label=name.replace("_", " "))
     axis.set(xscale="log", yscale="log")
+    axis.set_ylim(bottom=max(axis.get_ylim()[0], LEAST_SHARE))
     axis.legend(frameon=False, fontsize=8)
 
 

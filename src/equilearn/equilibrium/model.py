@@ -350,7 +350,7 @@ def component_weights(policy: PolicyFunction, state: Any) -> dict[str, Array]:
 
     Where one is negative or all are zero, they are not numbers.
     """
-    given = policy.model.weights(state, policy(state))
+    given = {name: jnp.asarray(own) for name, own in policy.model.weights(state, policy(state)).items()}
     return {name: jnp.where(jnp.all(own >= 0), own, jnp.nan) / jnp.mean(own) for name, own in given.items()}
 
 

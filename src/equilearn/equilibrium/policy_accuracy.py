@@ -8,7 +8,7 @@ where mean savings are 0.5 are wrong by 2 %. How they are estimated: `policy_est
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,8 +74,8 @@ class PolicyAccuracy:
         absolute, noise = np.abs(self.errors[name]), 2 * self.standard_errors[name]
 
         def met(values: Float[np.ndarray, "states ..."]) -> bool:
-            size, (average, nearly_all, _) = self.size(name), self._figures(name, values)
-            return average <= mean * size and nearly_all <= p999 * size
+            size, (average, high, _) = self.size(name), self._figures(name, values)
+            return average <= mean * size and high <= p999 * size
 
         return True if met(absolute) else None if met(np.maximum(absolute - noise, 0)) else False
 
@@ -195,17 +195,29 @@ class PolicyAccuracy:
         return np.broadcast_to(states * self.components.get(name, 1.0), shape)
 
     def _figures(self, name: str, values: Float[np.ndarray, "states ..."]) -> tuple[float, float, float]:
-        return weighted(values, self.counts(name))
+        return nearly_all(values, self.counts(name))
 
 
-def weighted(values: Float[np.ndarray, "..."], weights: Float[np.ndarray, "..."]) -> tuple[float, float, float]:
-    """Return mean, 99.9th percentile and maximum of values that count by weights of the same shape."""
-    values, weights = values.ravel(), weights.ravel()
+def weighted(
+    values: Float[np.ndarray, "..."], weights: Float[np.ndarray, "..."], percentiles: Sequence[float]
+) -> list[float]:
+    """Return mean, maximum and percentiles of values that count by weights of the same shape.
+
+    The p-th percentile has p per cent of the weight up to it.
+    """
+    values, weights = values.ravel(), weights.ravel().astype(np.float64)
     order = np.argsort(values)
     reached = np.cumsum(weights[order])
-    at = min(np.searchsorted(reached, 0.999 * reached[-1]), len(order) - 1)
+    at = np.searchsorted(reached, np.asarray(percentiles) / 100 * reached[-1])
     largest = values[weights > UNPEOPLED * weights.mean()].max()
-    return float(np.average(values, weights=weights)), float(values[order][at]), float(largest)
+    figures = [np.average(values, weights=weights), largest, *values[order][np.minimum(at, len(order) - 1)]]
+    return [float(figure) for figure in figures]
+
+
+def nearly_all(values: Float[np.ndarray, "..."], weights: Float[np.ndarray, "..."]) -> tuple[float, float, float]:
+    """Return mean, 99.9th percentile and maximum of values that count by weights of the same shape."""
+    mean, largest, p999 = weighted(values, weights, (99.9,))
+    return mean, p999, largest
 
 
 def relative(share: float) -> str:

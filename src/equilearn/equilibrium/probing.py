@@ -185,6 +185,7 @@ def _in_one(model: Model, state: Any, raw: Any) -> tuple[dict[str, Any], Any]:
     errors = model.errors(state, decision, expectation(plan, state, decision))
     found |= {f"errors {name}": _finite(value) for name, value in errors.items()}
     for name, own in model.weights(state, decision).items():
+        own = jnp.asarray(own)
         found[f"weights {name}"] = _finite(own) & jnp.all(own >= 0) & (jnp.sum(own) > 0)
     definitions = model.definitions(state, decision)
     found |= {f"definitions {name}": _finite(value) for name, value in definitions.items()}

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from equilearn.equilibrium.policy_accuracy import relative, weighted
+from equilearn.equilibrium.policy_accuracy import nearly_all, relative
 from equilearn.equilibrium.problem import flatten_path, weights_on
 from equilearn.equilibrium.solution import Solution, in_precision, policies_in
 from equilearn.errors import UserError
@@ -188,10 +188,12 @@ def compare(solutions: Sequence[Solution], figures: Sequence[Figures]) -> Seeds:
     for name in names:
         own = getattr(all_policies[best], name).astype(float)
         counts = np.broadcast_to(given.get(name, 1.0), own.shape)
-        size = weighted(np.abs(own), counts)[0] or 1.0
+        size = nearly_all(np.abs(own), counts)[0] or 1.0
         rows = []
         for policies in all_policies:
-            gap = (np.nan,) * 3 if policies is None else weighted(np.abs(getattr(policies, name) - own) / size, counts)
+            gap = (
+                (np.nan,) * 3 if policies is None else nearly_all(np.abs(getattr(policies, name) - own) / size, counts)
+            )
             rows.append(gap)
         gaps[name] = np.asarray(rows)
     return Seeds(solutions, figures, best, gaps)

@@ -117,12 +117,14 @@ def _say_errors(findings: Findings, accuracy: Accuracy) -> None:
     found = accuracy.policy
     if found is None or not (every := found.summary()):
         return
+    names = ", ".join(name.replace("_", " ") for name in sorted(found.components))
+    counted = f"By the weights that the model gives their components: {names}. " if names else ""
     findings.heading("Errors of the policies")
     findings.text(
         f"How far each policy is from the exact one, estimated by Newton's method along {found.paths} simulated paths "
         f"from each of {len(found.weights)} states, without any reference solution: to first order, in the policy's "
-        "own units, and relative to its mean absolute value. The standard error is that of a single estimate. Rate "
-        f"{found.rate:.3f}, standard error {found.rate_error:.3f}."
+        "own units, and relative to its mean absolute value. The standard error is that of a single estimate. "
+        f"{counted}Rate {found.rate:.3f}, standard error {found.rate_error:.3f}."
     )
     columns = list(next(iter(every.values())))
     rows = [[name.replace("_", " "), *(_shown(row[c]) for c in columns)] for name, row in every.items()]
