@@ -260,8 +260,8 @@ taxes = exact.carbon_tax.values
 assert np.all(np.diff(taxes[:60]) > 0)  # a richer world has more to lose
 
 # %% [markdown]
-# From four starts the network's tax ends 0.1 to 0.4 % off. The tax rises with output, and falls at last with the price of
-# the technology that replaces carbon altogether.
+# From four starts the network's tax ends 0.1 to 0.4 % off. The tax rises with output, and falls at last with the price
+# of the technology that replaces carbon altogether.
 #
 # **Exercise 4.** A pulse of 100 GtC is put into the air. How much of it is left after ten and after a hundred years in
 # the four calibrations of the carbon cycle (`economies.climate_physics.pulse_response`)? What does that mean for a tax?
