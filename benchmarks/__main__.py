@@ -26,6 +26,7 @@ PARTS = {
     "recipes": "Steps per second on recipes with identical work",
     "generations": "Cost as the number of generations grows",
     "countries": "The international business cycle",
+    "compiling": "How programs are compiled",
     "devices": "Several host devices on the same cores",
     "processes": "Two processes",
     "genz": "Genz's study against a Keras loop",

@@ -69,7 +69,7 @@ def like_other_processes(chosen_levels):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(driver, "program_for", levels.PROGRAM_FOR)
-        patch.setattr(compiling, "_options", levels.OPTIONS)
+        patch.setattr(compiling, "options_for", levels.OPTIONS)
         programs._programs.clear()
         yield
         programs._programs.clear()

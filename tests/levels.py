@@ -12,7 +12,7 @@ from equilearn.learn import driver
 
 LONG = {"along_paths", "corrections"}
 """Programs that run once, and long: the estimate of a policy's errors."""
-PROGRAM_FOR, COMPILED, OPTIONS = driver.program_for, compiling.compiled, compiling._options
+PROGRAM_FOR, COMPILED, OPTIONS = driver.program_for, compiling.compiled, compiling.options_for
 
 
 def choose(patch=None):
@@ -36,8 +36,8 @@ def choose(patch=None):
 
     def options(once):
         chosen = int(not once) if level is None else level
-        return OPTIONS(once) and {**OPTIONS(False), "xla_backend_optimization_level": chosen}
+        return OPTIONS(True) and {"xla_backend_optimization_level": chosen}
 
     patch.setattr(driver, "program_for", program_for)
     patch.setattr(compiling, "compiled", compiled)
-    patch.setattr(compiling, "_options", options)
+    patch.setattr(compiling, "options_for", options)

@@ -144,7 +144,8 @@ def _evaluate(arguments: list[str]) -> int:
     from equilearn.runs import open_run
 
     solution = open_run(Path(folder), parsed.model)
-    print(solution.accuracy(parsed.periods, burn_in=parsed.burn_in, seed=parsed.seed))
+    flags = {name: getattr(parsed, name) for name in ("burn_in", "seed", "policy_paths")}
+    print(solution.accuracy(parsed.periods, **flags))
     return 0
 
 

@@ -1,7 +1,8 @@
 """How programs are compiled on a CPU: most of a short command is compilation, not work.
 
-XLA's fusion emitters take longer to compile than what they replace and do not run faster here; a program that runs once
-is compiled at the first level of optimisation, which halves that time again (`python -m benchmarks compiling`).
+XLA's fusion emitters take longer to compile than what they replaced, and what they make runs up to a third faster: they
+are for programs that run long. A program that runs once is compiled without them, and at the first level of
+optimisation (`python -m benchmarks compiling`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def compiled(function: Callable[..., Any], *, once: bool = False) -> Any:
     What is compiled with options cannot be called while something else is traced.
     """
     jit: Any = eqx.filter_jit
-    return jit(function, compiler_options=_options(once))
+    return jit(function, compiler_options=options_for(once))
 
 
 def compiled_once(function: Callable[P, R]) -> Callable[P, R]:
@@ -61,13 +62,11 @@ def in_batches(function: Callable[[Any], R], inputs: Any, most: int, *, whole: b
 
 
 @functools.cache
-def _options(once: bool) -> dict[str, Any]:
-    """Return XLA's options; none on other devices than CPUs, and none where this version of XLA does not know them."""
-    if jax.default_backend() != "cpu":
+def options_for(once: bool) -> dict[str, Any]:
+    """Return XLA's options for what runs once, on a CPU; none where this version of XLA does not know them."""
+    if not once or jax.default_backend() != "cpu":
         return {}
-    wanted: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False}
-    if once:
-        wanted["xla_backend_optimization_level"] = 1
+    wanted = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
     try:
         jax.jit(lambda: 0, compiler_options=wanted).lower().compile()
     except jax.errors.JaxRuntimeError:

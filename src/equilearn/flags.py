@@ -33,6 +33,9 @@ class EvaluateFlags:
     """Periods dropped before them."""
     seed: int = 1
     """Seed of the path."""
+    policy_paths: int | None = None
+    """Paths from each state along which errors of the policies are estimated, 8 to 1,024; four times as many halve
+    their standard errors. By default 16, and 8 where the network gives more than ten numbers."""
     model: str | None = None
     """path/to/model.py:Class, for a solution of your own model."""
 

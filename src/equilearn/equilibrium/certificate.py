@@ -44,7 +44,15 @@ def starts_again(model: Model) -> bool:
     return model.shock.deterministic or not model.ergodic
 
 
-def certify(policy: PolicyFunction, periods: int, burn_in: int, restart: float, *, key: PRNGKeyArray) -> Accuracy:
+def certify(
+    policy: PolicyFunction,
+    periods: int,
+    burn_in: int,
+    restart: float,
+    *,
+    policy_paths: int | None = None,
+    key: PRNGKeyArray,
+) -> Accuracy:
     """Return the certificate of a policy.
 
     Args:
@@ -52,6 +60,7 @@ def certify(policy: PolicyFunction, periods: int, burn_in: int, restart: float, 
         periods: states in the long run; over all paths where there are many.
         burn_in: periods of every path dropped before them.
         restart: probability a period that a path starts again from an initial state.
+        policy_paths: from each state looked at, for the errors of the policies; None takes the usual number.
         key: random key.
     """
     model = policy.model
@@ -68,21 +77,24 @@ def certify(policy: PolicyFunction, periods: int, burn_in: int, restart: float, 
         states = flatten_path(_first_periods(policy, start, jax.random.fold_in(key, 2)))
         seen.append(states)
         parts.append(part_on(policy, states, where, f", first {FIRST} periods"))
-    return Accuracy(tuple(parts), shares, _estimate_later(policy, seen, parts), model.units())
+    return Accuracy(tuple(parts), shares, _estimate_later(policy, seen, parts, policy_paths), model.units())
 
 
-def certify_states(policy: PolicyFunction, states: Any) -> Accuracy:
+def certify_states(policy: PolicyFunction, states: Any, policy_paths: int | None = None) -> Accuracy:
     """Return the certificate of a policy in given states (one leading axis)."""
     number = jax.tree.leaves(states)[0].shape[0]
     part = part_on(policy, states, f"{number:,} given state{'s' if number > 1 else ''}")
-    return Accuracy((part,), estimate=_estimate_later(policy, [states], [part]), units=policy.model.units())
+    later = _estimate_later(policy, [states], [part], policy_paths)
+    return Accuracy((part,), estimate=later, units=policy.model.units())
 
 
-def _estimate_later(policy: PolicyFunction, states: list[Any], parts: list[Part]) -> Callable[[], PolicyAccuracy]:
+def _estimate_later(
+    policy: PolicyFunction, states: list[Any], parts: list[Part], paths: int | None
+) -> Callable[[], PolicyAccuracy]:
     """Return what estimates the errors of the policies in all states looked at, when it is called."""
     every = jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *states)
     errors = {name: np.concatenate([part.errors[name] for part in parts]) for name in parts[0].errors}
-    return functools.partial(estimate, policy, every, errors)
+    return functools.partial(estimate, policy, every, errors, paths=paths)
 
 
 def _in_words(periods: int, burn_in: int, paths: int, restart: float) -> str:

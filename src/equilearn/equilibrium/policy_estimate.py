@@ -31,6 +31,8 @@ VECTORS = 2
 """Random vectors for the rate: with two, an eigenvalue that is complex does not make their size swing."""
 GROUPS, PATHS = 4, 4
 """Groups of paths from each state, and paths in each."""
+MOST_PATHS = 1_024
+"""Most paths from each state."""
 LEAST_SHARE = 16
 """Every state of a chain that was visited gets at least one place in so many, and two where there are enough."""
 SINGULAR = 1e-9
@@ -44,7 +46,12 @@ CANNOT = "The errors of the policies cannot be estimated"
 
 
 def estimate(
-    policy: PolicyFunction, states: Any, errors: Mapping[str, Float[np.ndarray, "..."]], *, seed: int = 0
+    policy: PolicyFunction,
+    states: Any,
+    errors: Mapping[str, Float[np.ndarray, "..."]],
+    *,
+    paths: int | None = None,
+    seed: int = 0,
 ) -> PolicyAccuracy:
     """Return the estimated errors of a solution's policies.
 
@@ -52,12 +59,14 @@ def estimate(
         policy: the solution's policy function.
         states: those that the certificate looked at, one leading axis, in NumPy.
         errors: the errors of the equations there, by which those are told apart that hold by construction.
+        paths: followed from each state, in groups of `PATHS`; None takes the usual number.
         seed: of the paths.
     """
     with jax.enable_x64(True):
         first = jax.tree.map(lambda leaf: jax.device_put(leaf[0]), states)
         raw, sets = jax.eval_shape(policy.raw, first).shape[0], jax.eval_shape(policy.model.policies, first)
     number, groups, periods = sizes(raw)
+    groups = groups if paths is None else max(-(-paths // PATHS), 2)
     shock = policy.model.shock
     shocks = np.asarray(shock.index(states.shock), int) if shock.chains else None
     chosen, weights = spread(shocks, len(jax.tree.leaves(states)[0]), number)

@@ -14,6 +14,7 @@ import numpy as np
 
 from equilearn.equilibrium.accuracy import LOST, TOLERATED, Accuracy
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
+from equilearn.equilibrium.policy_estimate import MOST_PATHS
 from equilearn.equilibrium.solution import Solution
 from equilearn.learn import Outcome, Target
 
@@ -99,8 +100,15 @@ def _doubts(policy: PolicyAccuracy) -> tuple[str, list[str]]:
             wrong.append(f"{figures}: NOT within its bounds {bounds}.")
     if wrong:
         return "Not accurate enough: the equations hold better than the policies are right.", wrong + noisy
+    if not noisy:
+        return "", []
     words = "Not vouched for: the equations hold, but the errors of the policies are too uncertain to judge."
-    return (words, noisy) if noisy else ("", [])
+    if (more := 4 * policy.paths) <= MOST_PATHS:
+        noisy.append(
+            f"Half the standard errors: solution.accuracy(policy_paths={more}), `equilearn evaluate DIR --policy-paths "
+            f"{more}`."
+        )
+    return words, noisy
 
 
 def _rows(accuracy: Accuracy, asked: Mapping[str, Target]) -> Iterator[tuple[str, Mapping[str, float], Target]]:
