@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from equilearn.compiling import compiled_once, in_batches
+from equilearn.equilibrium.finer import Finer
 from equilearn.equilibrium.model import PolicyFunction, pieces
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy, weighted
 from equilearn.equilibrium.problem import BATCH, errors_on, weights_on
@@ -91,6 +92,8 @@ class Accuracy:
     """Estimates the errors of the policies."""
     units: Mapping[str, str] = field(default_factory=dict)
     """What one unit of an error means, in words, where the model says it."""
+    refine: Callable[[], Finer | None] | None = field(default=None, repr=False, compare=False)
+    """Finds the errors with more nodes of the shock."""
 
     @functools.cached_property
     def policy(self) -> PolicyAccuracy | None:
@@ -99,6 +102,14 @@ class Accuracy:
         Found when first asked for, in seconds; None where there is nothing to estimate them from.
         """
         return None if self.estimate is None else self.estimate()
+
+    @functools.cached_property
+    def finer(self) -> Finer | None:
+        """Mean errors in some of the first part's states with more nodes of the shock; None where there are no more.
+
+        Found when first asked for.
+        """
+        return None if self.refine is None else self.refine()
 
     @property
     def errors(self) -> Mapping[str, Float[np.ndarray, "..."]]:
@@ -169,6 +180,7 @@ class Accuracy:
             "outside": self.outside,
             "held": self.held,
             "binding": self.binding,
+            "more_nodes": None if self.finer is None else self.finer.record(),
         }
 
     def notes(self) -> list[str]:
@@ -176,6 +188,7 @@ class Accuracy:
         return [
             *self._not_finite(),
             *self._counted(),
+            *([] if self.finer is None else self.finer.notes()),
             *visited(dict(zip([part.label for part in self.parts], self.visits_by_part, strict=True)), self.long_run),
             *lost(self.outside),
             *(

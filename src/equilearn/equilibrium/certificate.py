@@ -26,6 +26,7 @@ from jaxtyping import PRNGKeyArray
 from equilearn.compiling import compiled_once
 from equilearn.equilibrium.accuracy import Accuracy, Part, part_on
 from equilearn.equilibrium.coverage import forgets, long_run
+from equilearn.equilibrium.finer import Finer, with_more_nodes
 from equilearn.equilibrium.model import Model, PolicyFunction
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
 from equilearn.equilibrium.policy_estimate import estimate
@@ -77,7 +78,8 @@ def certify(
         states = flatten_path(_first_periods(policy, start, jax.random.fold_in(key, 2)))
         seen.append(states)
         parts.append(part_on(policy, states, where, f", first {FIRST} periods"))
-    return Accuracy(tuple(parts), shares, _estimate_later(policy, seen, parts, policy_paths), model.units())
+    later = _estimate_later(policy, seen, parts, policy_paths)
+    return Accuracy(tuple(parts), shares, later, model.units(), _refine_later(policy, seen[0], parts[0]))
 
 
 def certify_states(policy: PolicyFunction, states: Any, policy_paths: int | None = None) -> Accuracy:
@@ -85,7 +87,7 @@ def certify_states(policy: PolicyFunction, states: Any, policy_paths: int | None
     number = jax.tree.leaves(states)[0].shape[0]
     part = part_on(policy, states, f"{number:,} given state{'s' if number > 1 else ''}")
     later = _estimate_later(policy, [states], [part], policy_paths)
-    return Accuracy((part,), estimate=later, units=policy.model.units())
+    return Accuracy((part,), estimate=later, units=policy.model.units(), refine=_refine_later(policy, states, part))
 
 
 def _estimate_later(
@@ -95,6 +97,11 @@ def _estimate_later(
     every = jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *states)
     errors = {name: np.concatenate([part.errors[name] for part in parts]) for name in parts[0].errors}
     return functools.partial(estimate, policy, every, errors, paths=paths)
+
+
+def _refine_later(policy: PolicyFunction, states: Any, part: Part) -> Callable[[], Finer | None]:
+    """Return what finds the errors in a part's states with more nodes of the shock, when it is called."""
+    return functools.partial(with_more_nodes, policy, jax.tree.map(np.asarray, states), part.errors, part.weights)
 
 
 def _in_words(periods: int, burn_in: int, paths: int, restart: float) -> str:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from equilearn.equilibrium.quadrature import GaussHermite, Rule
+from equilearn.equilibrium.quadrature import GaussHermite, Rule, nodes_of
 from equilearn.equilibrium.sampling import around_mean
 from equilearn.equilibrium.shocks import Matrix, Shock, square
 from equilearn.errors import UserError
@@ -41,7 +41,7 @@ class _Vector(Shock):
 
     def nodes(self, current: Float[Array, " d"]) -> tuple[Float[Array, "nodes d"], Float[Array, " nodes"]]:
         """Return the rule's nodes around the conditional mean."""
-        nodes, weights = self.rule.nodes(len(self.covariance))
+        nodes, weights = nodes_of(self.rule, len(self.covariance))
         steps = self.scale * jnp.asarray(nodes @ self._factor.T, jnp.float32)
         return self.mean(current) + steps, jnp.asarray(weights, jnp.float32)
 
@@ -156,7 +156,7 @@ class AR1(Shock):
 
     def nodes(self, current: Float[Array, ""]) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"]]:
         """Return the rule's nodes around persistence * x."""
-        nodes, weights = self.rule.nodes(1)
+        nodes, weights = nodes_of(self.rule, 1)
         steps = jnp.asarray(self.innovation_std * nodes[:, 0], jnp.float32)
         return self.persistence * current + steps, jnp.asarray(weights, jnp.float32)
 

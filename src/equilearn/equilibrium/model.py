@@ -327,11 +327,14 @@ def applied(function: Callable[..., Any], following: Any, then: Any, policy: Cal
     return function(following, then, policy) if asks_for_policy(function) else function(following, then)
 
 
-@eqx.filter_jit
-def equation_errors(policy: PolicyFunction, state: Any) -> dict[str, Array]:
-    """Return the errors in the equilibrium conditions in one state; traced once for all programs that use it."""
+def traced_errors(policy: PolicyFunction, state: Any) -> dict[str, Array]:
+    """Return the errors in the equilibrium conditions in one state, traced anew."""
     decision = policy(state)
     return policy.model.errors(state, decision, expectation(policy, state, decision))
+
+
+equation_errors = eqx.filter_jit(traced_errors)
+"""The same; traced once for all programs that use it."""
 
 
 def estimated_errors(policy: PolicyFunction, state: Any, count: int, *, key: PRNGKeyArray) -> dict[str, Array]:

@@ -13,7 +13,10 @@
 from __future__ import annotations
 
 import abc
+import contextlib
+import contextvars
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +28,24 @@ from equilearn.errors import UserError
 from equilearn.parameters import fit_fields
 
 MAXIMUM_NODES = 100_000
+MOST_FINER = 2_000
+"""Nodes of a finer rule, at most."""
+_FINER = contextvars.ContextVar("finer", default=False)
+
+
+@contextlib.contextmanager
+def finer() -> Iterator[None]:
+    """Within: shocks take finer rules than their own; for what is traced there."""
+    token = _FINER.set(True)
+    try:
+        yield
+    finally:
+        _FINER.reset(token)
+
+
+def nodes_of(rule: Rule, dimension: int) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
+    """Return a rule's nodes and weights, or within `finer` those of a finer one."""
+    return (rule.finer(dimension) if _FINER.get() else rule).nodes(dimension)
 
 
 class Rule(abc.ABC):
@@ -33,6 +54,11 @@ class Rule(abc.ABC):
     @abc.abstractmethod
     def nodes(self, dimension: int) -> tuple[Float[ndarray, "nodes {dimension}"], Float[ndarray, " nodes"]]:
         """Return nodes and weights in so many dimensions."""
+
+    def finer(self, dimension: int) -> Rule:
+        """Return a rule that is exact for more functions, of at most 2,000 nodes; itself where there is none."""
+        del dimension
+        return self
 
 
 @dataclass(frozen=True)
@@ -62,6 +88,11 @@ class GaussHermite(Rule):
         nodes = np.array(list(itertools.product(x, repeat=dimension)))
         weights = np.array([np.prod(ws) for ws in itertools.product(w / w.sum(), repeat=dimension)])
         return nodes, weights
+
+    def finer(self, dimension: int) -> Rule:
+        """Return that of one point more than twice as many, or of one more."""
+        more = (min(points, 100) for points in (2 * self.points + 1, self.points + 1))
+        return next((GaussHermite(points) for points in more if points**dimension <= MOST_FINER), self)
 
 
 @dataclass(frozen=True)
@@ -99,6 +130,12 @@ class Monomial(Rule):
         )
         return nodes, weights
 
+    def finer(self, dimension: int) -> Rule:
+        """Return a product rule in few dimensions, the rule of degree five in more."""
+        if 5**dimension <= MOST_FINER:
+            return GaussHermite(5)
+        return Monomial(5) if 2 * dimension**2 < MOST_FINER else self
+
 
 @dataclass(frozen=True)
 class QuasiMonteCarlo(Rule):
@@ -122,3 +159,7 @@ class QuasiMonteCarlo(Rule):
         exponent = self.points.bit_length() - 1
         uniform = qmc.Sobol(dimension, rng=np.random.default_rng(self.seed)).random_base2(exponent)
         return ndtri(uniform), np.full(self.points, 1 / self.points)
+
+    def finer(self, dimension: int) -> Rule:
+        """Return that of four times as many points."""
+        return QuasiMonteCarlo(4 * self.points, self.seed) if 4 * self.points <= MOST_FINER else self

@@ -48,6 +48,7 @@ def judge(solution: Solution, accuracy: Accuracy) -> Verdict:
         return Verdict(False, "Not judged: the model does not say how accurate it must be.", [reason])
     rows = list(_rows(accuracy, asked))
     by_state = list(_in_one_state(accuracy, rows))
+    coarse = list(_too_few_nodes(accuracy, rows))
     missed = [z for z, n in enumerate(accuracy.visits) if n == 0]
     policy, doubt, doubts = accuracy.policy, "", []
     if policy is not None:
@@ -56,6 +57,7 @@ def judge(solution: Solution, accuracy: Accuracy) -> Verdict:
         solution.outcome is not Outcome.DIVERGED
         and all(_met(row, target) for _, row, target in rows)
         and not by_state
+        and not coarse
         and accuracy.outside < LOST
         and float(np.nansum([accuracy.long_run[z] for z in missed])) <= MISSED
         and max(accuracy.held.values(), default=0.0) <= TOLERATED
@@ -71,7 +73,7 @@ def judge(solution: Solution, accuracy: Accuracy) -> Verdict:
         words = "Accurate: the errors are small wherever the certificate looked."
     reasons = [solution.message] if solution.outcome is Outcome.DIVERGED else []
     told = [] if policy is None else [line for line in [policy.line(), *policy.notes()] if line not in doubts]
-    reasons += [*(_in_words(*one) for one in rows), *by_state, *told, *doubts, *accuracy.notes()]
+    reasons += [*(_in_words(*one) for one in rows), *by_state, *coarse, *told, *doubts, *accuracy.notes()]
     return Verdict(accurate and not doubts, words, reasons)
 
 
@@ -131,6 +133,16 @@ def _in_one_state(accuracy: Accuracy, rows: list[tuple[str, Mapping[str, float],
         most = target.p999 if math.isfinite(target.p999) else IN_ONE_STATE * target.mean
         for z in np.flatnonzero(means.get(name, np.zeros(0)) > most):
             yield f"{name}: on average {means[name][z]:.1e} in state {z} of the chain (bound {most:.1e}): TOO MUCH."
+
+
+def _too_few_nodes(accuracy: Accuracy, rows: list[tuple[str, Mapping[str, float], Target]]) -> Iterator[str]:
+    """Yield in sentences where the mean error is within its bound with the model's own nodes of the shock alone."""
+    means = {} if accuracy.finer is None else accuracy.finer.means
+    for name, row, target in rows:
+        own, more = means.get(name, (math.nan, math.nan))
+        if row["mean"] <= target.mean < more and own < more:
+            bound = f"bound {target.mean:.1e}"
+            yield f"{name}: with more nodes of the shock on average {more:.1e} ({bound}): TOO FEW NODES."
 
 
 def _in_words(name: str, row: Mapping[str, float], target: Target) -> str:
