@@ -343,7 +343,8 @@ CALLS = {
         for method, pairs in {
             "simulate": (("periods", 1.5), ("periods", 0), ("periods", "long"), ("paths", 0), ("burn_in", -1),
                          ("seed", 0.5), ("seed", "x"), ("periods", 10**15)),
-            "accuracy": (("periods", 0), ("periods", 2.5), ("burn_in", -1), ("seed", -1), ("states", 3)),
+            "accuracy": (("periods", 0), ("periods", 2.5), ("burn_in", -1), ("seed", -1), ("states", 3),
+                         ("policy_paths", 4), ("policy_paths", 2_000), ("policy_paths", "many")),
         }.items()
         for argument, value in pairs
     },
