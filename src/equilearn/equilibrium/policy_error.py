@@ -17,7 +17,8 @@ Along a drawn path of T periods this is a recursion backward with vectors, e_t =
 from m forward derivatives, B e from one. Several paths start in every state. They come in groups whose draws are
 stratified in every period (Latin hypercubes), so that what is linear in the shocks hardly adds noise; the scatter over
 groups, which are independent, gives the standard error. r + e, mapped through the feasible sets, less the policy is the
-estimated error in the policy's own units; where a constraint binds before and after, it is zero by itself.
+estimated error in the policy's own units; where a constraint binds before and after, it is zero by itself. In the
+state looked at itself the equation is then solved once more beyond the first order, for kinks between r and r + e.
 
     rate = lim_T || E[M_0 ... M_{T-1}] ||^(1/T)
 
@@ -50,6 +51,8 @@ from equilearn.equilibrium.shocks import shock_of
 
 BATCH = 8
 """States whose paths are followed at a time."""
+SETTLING = 8
+"""Newton's steps, at most, from the linear estimate in today's equation."""
 DAMPING = 1e-10
 """Of least squares, relative to the largest entry of A: keeps directions that move nothing at zero."""
 
@@ -208,6 +211,43 @@ def least_squares(slope: Float[Array, "n m"], right: Float[Array, "V n"]) -> Flo
     damped = jnp.concatenate([slope, DAMPING * jnp.max(jnp.abs(slope)) * jnp.eye(m)])
     q, r = jnp.linalg.qr(damped)
     return jax.scipy.linalg.solve_triangular(r, q[: slope.shape[0]].T @ right.T).T
+
+
+@compiled_once
+def settled(
+    policy: PolicyFunction, states: Any, kept: tuple[int, ...], found: Paths, moves: Float[Array, "S moves m"]
+) -> Float[Array, "S moves m"]:
+    """Return moves of today's raw numbers that are right beyond the first order: F(r + e) + b = 0, where the linear
+    equation has F + A e + b = 0.
+
+    What later errors add, b, stays of first order. Where today's policy is on the wrong side of a kink, A is that of
+    the wrong side, and a linear e too large or too small. Where Newton's steps do not bring the equation nearer to
+    zero, the linear one stays.
+
+    Args:
+        policy: the policy function, in double precision.
+        states: S states.
+        kept: which components of the errors count.
+        found: what the paths from these states gave.
+        moves: estimates of e.
+    """
+
+    def one(state: Any, error: Array, slope: Array, move: Array) -> Array:
+        later = -(error + slope @ move)
+
+        def left(now: Array) -> Array:
+            return errors_at(policy, state, now, None)[jnp.asarray(kept)] + later
+
+        def step(_: int, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+            now, best, size = carry
+            now = now - least_squares(jax.jacfwd(left)(now), left(now)[None])[0]
+            own = jnp.sum(left(now) ** 2)
+            return now, jnp.where(own < size, now, best), jnp.fmin(own, size)
+
+        return jax.lax.fori_loop(0, SETTLING, step, (move, move, jnp.sum(left(move) ** 2)))[1]
+
+    over_moves = jax.vmap(one, in_axes=(None, None, None, 0))
+    return jax.vmap(over_moves)(states, found.error, found.slope, moves)
 
 
 @compiled_once

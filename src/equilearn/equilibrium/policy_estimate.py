@@ -16,13 +16,14 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from equilearn.compiling import compiled_once
 from equilearn.equilibrium.model import PolicyFunction, asks_for_policy, expectation
 from equilearn.equilibrium.policy_accuracy import PolicyAccuracy
-from equilearn.equilibrium.policy_error import Paths, along_paths, double, draws_for, policies_at
+from equilearn.equilibrium.policy_error import Paths, along_paths, double, draws_for, policies_at, settled
 from equilearn.equilibrium.problem import weights_on
 from equilearn.equilibrium.shocks import shock_of
 from equilearn.errors import first_line
@@ -111,7 +112,10 @@ def _estimated(
         vectors = generator.standard_normal((VECTORS, raw))
         found = along_paths(policy, states, kept, ends, jax.device_put(draws), jax.device_put(vectors))
         found = jax.tree.map(np.asarray, found)
-        values = jax.tree.map(np.asarray, policies_at(policy, states, jax.device_put(_moves(found.move))))._asdict()
+        moves = _moves(found.move)
+        still = jax.tree.map(jnp.nan_to_num, Paths(found.error, found.slope, found.move, found.products))
+        moves[:, 1:] = settled(policy, states, kept, still, jax.device_put(moves[:, 1:]))
+        values = jax.tree.map(np.asarray, policies_at(policy, states, jax.device_put(moves)))._asdict()
         given = jax.tree.map(np.asarray, weights_on(policy, states))
         cannot = _not_finite(found.slope, names)
         undetermined = "" if cannot else _undetermined(policy, states, found, names)
