@@ -128,7 +128,7 @@ def savings_of(model, states):
         (Labour(), labour_of, 400, None),
         (Irreversible(), investment_of, 200, None),
         (Irreversible(), investment_of, 800, 256),  # less is left than the noise of 16 paths
-        (BufferStock(), savings_of, 300, 256),
+        (BufferStock(), savings_of, 300, 64),
         (BufferStock(), savings_of, 1000, None),
     ],
     ids=["labour", "irreversible, short", "irreversible", "buffer-stock, short", "buffer-stock"],

@@ -238,7 +238,7 @@ def settled(
         def left(now: Array) -> Array:
             return errors_at(policy, state, now, None)[jnp.asarray(kept)] + later
 
-        def step(_: int, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        def step(_: Any, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
             now, best, size = carry
             now = now - least_squares(jax.jacfwd(left)(now), left(now)[None])[0]
             own = jnp.sum(left(now) ** 2)
