@@ -7,6 +7,7 @@ optimisation (`python -m benchmarks compiling`).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -63,12 +64,12 @@ def in_batches(function: Callable[[Any], R], inputs: Any, most: int, *, whole: b
 
 @functools.cache
 def options_for(once: bool) -> dict[str, Any]:
-    """Return XLA's options for what runs once, on a CPU; none where this version of XLA does not know them."""
+    """Return XLA's options for what runs once, on a CPU; those that this version of XLA knows."""
+    known = {}
     if not once or jax.default_backend() != "cpu":
-        return {}
-    wanted = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
-    try:
-        jax.jit(lambda: 0, compiler_options=wanted).lower().compile()
-    except jax.errors.JaxRuntimeError:
-        return {}
-    return wanted
+        return known
+    for name, value in (("xla_backend_optimization_level", 1), ("xla_cpu_use_fusion_emitters", False)):
+        with contextlib.suppress(jax.errors.JaxRuntimeError):
+            jax.jit(lambda: 0, compiler_options={name: value}).lower().compile()
+            known[name] = value
+    return known
