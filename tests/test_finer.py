@@ -82,6 +82,16 @@ def test_nodes_that_a_process_says_are_more_as_well_and_chains_stay():
     assert found.means["price"][1] > 3 * found.means["price"][0]
 
 
+def test_nothing_is_said_where_nodes_would_be_too_many():
+    class Many(Convex):
+        shock: eq.Shock = eq.Shocks(**{f"x{i}": eq.AR1(0.5, 0.1, rule=eq.GaussHermite(2)) for i in range(7)})
+
+        def number(self, state):
+            return sum(state.shock) / 7
+
+    assert solved(Many(), 5).accuracy(50).finer is None  # 5^7 nodes
+
+
 def test_a_chain_is_exact_and_enough_nodes_change_nothing():
     assert eq.solve(BrockMirman(), settings=eq.SolveSettings(episodes=10), live=False).accuracy(50).finer is None
     found = solved(Convex(shock=eq.AR1(0.5, 0.3, rule=eq.GaussHermite(9)))).accuracy(300).finer

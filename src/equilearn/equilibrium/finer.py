@@ -24,6 +24,8 @@ STATES = 500
 """States looked at, at most: as many as keep states times nodes below `EVALUATIONS`, but no fewer than `FEWEST`."""
 FEWEST = 20
 EVALUATIONS = 1_000_000
+MOST = 20_000
+"""Nodes beyond which nothing is looked at: several shocks have the product of theirs."""
 TELLING = 1.25
 """Factor between the mean errors from which the finer ones are spoken of."""
 
@@ -77,7 +79,7 @@ def with_more_nodes(
         own = _nodes(policy, first)
         with finer():
             more = _nodes(policy, first)
-            if own == more:
+            if own == more or more > MOST:
                 return None
             number = min(max(min(STATES, EVALUATIONS // more), FEWEST), len(leaves[0]))
             chosen = np.linspace(0, len(leaves[0]) - 1, number).astype(int)
