@@ -118,7 +118,8 @@ def investment_of(model, states):
 def savings_of(model, states):
     persistent, transitory = states.shock.persistent, states.shock.transitory
     cash = model.gross_return * states.assets + np.exp(persistent + transitory)
-    return {"savings": cash - buffer_stock_by_endogenous_grid(model)(persistent, cash)}
+    points = model.shock.persistent.rule.points  # the estimate is of the exact solution with the model's own nodes
+    return {"savings": cash - buffer_stock_by_endogenous_grid(model, points)(persistent, cash)}
 
 
 @pytest.mark.slow
