@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import gymnasium
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from equilearn.errors import UserError, first_line
@@ -95,7 +96,7 @@ def examine(environment: Environment) -> None:
     spaces = environment.observation_space, environment.action_space
     if not all(isinstance(space, gymnasium.spaces.Discrete | gymnasium.spaces.Box) for space in spaces):
         raise UserError(f"{name}: its spaces must be Discrete or Box, of gymnasium.spaces.")
-    key, action = jax.random.key(0), jax.ShapeDtypeStruct(spaces[1].shape, spaces[1].dtype)
+    key, action = jax.random.key(0), np.zeros(spaces[1].shape, spaces[1].dtype)
     state = traced("start", environment.start, key)
     seen = traced("observe", environment.observe, state)
     if getattr(seen, "shape", None) != spaces[0].shape:
