@@ -10,13 +10,14 @@ policy that saves far too much in booms can make itself look right as long as fe
 therefore begins all over the place: `initial` draws states.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from equilearn import AR1, Expect, HalfLine, Interval, Model, Shock, euler_error
+from equilearn import AR1, Expect, HalfLine, Interval, Model, Shock, SolveSettings, euler_error
 
 
 class Recursive(Model):
@@ -51,6 +52,10 @@ class Recursive(Model):
     def policies(self, state: State) -> dict:
         """Three quarters are saved to begin with."""
         return {"saved": Interval(0.0, 1.0, start=0.75), "value": HalfLine()}
+
+    def settings(self) -> SolveSettings:
+        """Return smaller steps than usual: the largest powers make the gradients noisy."""
+        return replace(super().settings(), learning_rate=2e-3)
 
     def product(self, state: State) -> Array:
         """Return output."""

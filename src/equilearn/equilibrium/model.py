@@ -153,12 +153,14 @@ class Model(abc.ABC):
         """Return the settings that solve this model well.
 
         Where a chain leaves some of its states for good, or may do so, paths start again now and then: the way there
-        would be forgotten. Where a bound has a multiplier (`Complement`), the network is made to follow kinks.
-        Early in the learning paths start again often.
+        would be forgotten. Elsewhere they do so seldom: a path that an early policy carried away would else stay there,
+        and a few such make most of the loss. Where a bound has a multiplier (`Complement`), the network is made to
+        follow kinks. Early in the learning paths start again often.
         """
         stays = not self.shock.chains or (self.shock.chain is not None and self.shock.chain.irreducible)
+        seldom = 0.002 if self.ergodic and not self.shock.deterministic else 0.0
         return SolveSettings(
-            restart=0.0 if stays else 0.02, early_restart=0.1, steepness=KINKED if _kinked(self) else 1.0
+            restart=seldom if stays else 0.02, early_restart=0.1, steepness=KINKED if _kinked(self) else 1.0
         )
 
     def required(self) -> tuple[Target, ...]:
