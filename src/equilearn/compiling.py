@@ -1,7 +1,7 @@
 """How programs are compiled on a CPU: most of a short command is compilation, not work.
 
-XLA's fusion emitters take longer to compile than what they replaced, and what they make runs up to a third faster: they
-are for programs that run long. A program that runs once is compiled without them, and at the first level of
+XLA's fusion emitters take longer to compile than what they replaced, and what they make runs a third faster and more:
+they are for programs that run long. A program that runs once is compiled without them, and at the first level of
 optimisation (`python -m benchmarks compiling`).
 """
 
