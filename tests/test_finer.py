@@ -59,6 +59,7 @@ def solved(model, episodes=150):
     return eq.solve(model, settings=eq.SolveSettings(episodes=episodes, width=16), live=False)
 
 
+@pytest.mark.slow
 def test_errors_with_more_nodes_are_those_of_the_closed_form():
     solution = solved(Convex(), 200)
     accuracy = solution.accuracy(500)
@@ -76,12 +77,14 @@ def test_errors_with_more_nodes_are_those_of_the_closed_form():
     assert not verdict.accurate and any("TOO FEW NODES" in reason for reason in verdict.reasons)
 
 
+@pytest.mark.slow
 def test_nodes_that_a_process_says_are_more_as_well_and_chains_stay():
     found = solved(Turbulent()).accuracy(300).finer
     assert found.nodes == (4, 10)
     assert found.means["price"][1] > 3 * found.means["price"][0]
 
 
+@pytest.mark.slow
 def test_nothing_is_said_where_nodes_would_be_too_many():
     class Many(Convex):
         shock: eq.Shock = eq.Shocks(**{f"x{i}": eq.AR1(0.5, 0.1, rule=eq.GaussHermite(2)) for i in range(7)})
@@ -92,6 +95,7 @@ def test_nothing_is_said_where_nodes_would_be_too_many():
     assert solved(Many(), 5).accuracy(50).finer is None  # 5^7 nodes
 
 
+@pytest.mark.slow
 def test_a_chain_is_exact_and_enough_nodes_change_nothing():
     assert eq.solve(BrockMirman(), settings=eq.SolveSettings(episodes=10), live=False).accuracy(50).finer is None
     found = solved(Convex(shock=eq.AR1(0.5, 0.3, rule=eq.GaussHermite(9)))).accuracy(300).finer
@@ -99,6 +103,7 @@ def test_a_chain_is_exact_and_enough_nodes_change_nothing():
     assert "about the same" in found.notes()[0]
 
 
+@pytest.mark.slow
 def test_weights_and_double_precision_are_kept():
     class Weighed(Convex):
         def errors(self, state, policy, expect):
