@@ -188,9 +188,9 @@ class Accuracy:
         return [
             *self._not_finite(),
             *self._counted(),
-            *([] if self.finer is None else self.finer.notes()),
             *visited(dict(zip([part.label for part in self.parts], self.visits_by_part, strict=True)), self.long_run),
             *lost(self.outside),
+            *([] if self.finer is None else self.finer.notes()),
             *(
                 f"{_begin(what)} in {percent(share)} of the states: no multiplier says so."
                 for what, share in self.held.items()
