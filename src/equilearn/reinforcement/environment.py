@@ -96,7 +96,7 @@ def examine(environment: Environment) -> None:
     spaces = environment.observation_space, environment.action_space
     if not all(isinstance(space, gymnasium.spaces.Discrete | gymnasium.spaces.Box) for space in spaces):
         raise UserError(f"{name}: its spaces must be Discrete or Box, of gymnasium.spaces.")
-    key, action = jax.random.key(0), np.zeros(spaces[1].shape, spaces[1].dtype)
+    key, action = jax.random.key(0), np.zeros(spaces[1].shape or (), spaces[1].dtype)
     state = traced("start", environment.start, key)
     seen = traced("observe", environment.observe, state)
     if getattr(seen, "shape", None) != spaces[0].shape:

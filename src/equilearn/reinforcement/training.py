@@ -101,7 +101,7 @@ def _rules(environment: Place) -> str | None:
     if not isinstance(environment, Environment):
         return None
     state = jax.eval_shape(environment.start, jax.random.key(0))
-    action = np.zeros(environment.action_space.shape, environment.action_space.dtype or float)
+    action = np.zeros(environment.action_space.shape or (), environment.action_space.dtype or float)
     return fingerprint(lambda s, a, k: tuple(environment.step(s, a, key=k)), state, action, jax.random.key(0))
 
 
