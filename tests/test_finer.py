@@ -85,6 +85,18 @@ def test_nodes_that_a_process_says_are_more_as_well_and_chains_stay():
 
 
 @pytest.mark.slow
+def test_an_equation_that_is_not_defined_at_the_outermost_nodes_is_named():
+    class Bounded(Convex):
+        shock: eq.Shock = eq.AR1(0.5, 0.3, rule=eq.GaussHermite(3))
+
+        def number(self, state):
+            return jnp.log(1.6 + state.shock) / 4  # three nodes reach no further than -0.52 from the mean, seven -1.13
+
+    accuracy = solved(Bounded(), 30).accuracy(states=Bounded.State(jnp.asarray(-1.0)))
+    assert "(the same policy, 1 state) price would not be finite" in accuracy.finer.notes()[0]
+
+
+@pytest.mark.slow
 def test_nothing_is_said_where_nodes_would_be_too_many():
     class Many(Convex):
         shock: eq.Shock = eq.Shocks(**{f"x{i}": eq.AR1(0.5, 0.1, rule=eq.GaussHermite(2)) for i in range(7)})

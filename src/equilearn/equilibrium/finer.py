@@ -7,6 +7,7 @@ and Villemot, 2011, measure all solutions by one rule, whatever they were made w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -48,12 +49,15 @@ class Finer(NamedTuple):
     def notes(self) -> list[str]:
         """Return in a sentence what more nodes change."""
         own, more = self.nodes
+        looked = f"the same policy, {self.states} state{'' if self.states == 1 else 's'}"
+        start = f"With {more:,} nodes of the shock instead of {own:,} ({looked})"
+        if undefined := [name for name, (_, after) in self.means.items() if not math.isfinite(after)]:
+            return [f"{start} {', '.join(undefined)} would not be finite: not defined at the outermost nodes."]
         changed = [
             f"that of {name} would be {after:.1e}, not {before:.1e}"
             for name, (before, after) in self.means.items()
-            if not after <= TELLING * before
+            if after > TELLING * before
         ]
-        start = f"With {more:,} nodes of the shock instead of {own:,} (the same policy, {self.states} states)"
         if not changed:
             return [f"{start} mean errors are about the same."]
         return [f"{start} mean errors are larger: {', '.join(changed)}. Learn with more nodes (the shock's `rule`)."]

@@ -107,8 +107,8 @@ def _doubts(policy: PolicyAccuracy) -> tuple[str, list[str]]:
     words = "Not vouched for: the equations hold, but the errors of the policies are too uncertain to judge."
     if (more := 4 * policy.paths) <= MOST_PATHS:
         noisy.append(
-            f"Half the standard errors: solution.accuracy(policy_paths={more}), `equilearn evaluate DIR --policy-paths "
-            f"{more}`."
+            f"For half the standard errors: solution.accuracy(policy_paths={more}), or `equilearn evaluate DIR "
+            f"--policy-paths {more}`."
         )
     return words, noisy
 
