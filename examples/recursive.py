@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from equilearn import AR1, Expect, HalfLine, Interval, Model, Shock, SolveSettings, euler_error
+from equilearn import AR1, Expect, HalfLine, Interval, Model, Shock, SolveSettings, UserError, euler_error
 
 
 class Recursive(Model):
@@ -43,6 +43,10 @@ class Recursive(Model):
 
         saved: Array
         value: Array
+
+    def __post_init__(self) -> None:
+        if min(self.substitution, self.risk_aversion) <= 0 or 1 in (self.substitution, self.risk_aversion):
+            raise UserError("Recursive: substitution and risk_aversion must be above 0, and not 1.")
 
     def initial(self, key: Array) -> State:
         """Return a state of a wide range around the usual ones."""
